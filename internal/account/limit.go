@@ -1,0 +1,146 @@
+package account
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/kadr-app/kadr/internal/apperr"
+	"github.com/kadr-app/kadr/internal/token"
+)
+
+// Limit allows Quota attempts at once and then one every Window/Quota (the generic cell rate algorithm), so that there
+// is no moment at which a whole window's attempts come free.
+type Limit struct {
+	Name   string // the policy's name in the RateLimit headers, such as "address"
+	Quota  int    // negative: no limit
+	Window time.Duration
+}
+
+func (l Limit) or(fallback Limit) Limit {
+	if l.Quota == 0 {
+		return fallback
+	}
+	if l.Name == "" {
+		l.Name = fallback.Name
+	}
+	if l.Window <= 0 {
+		l.Window = fallback.Window
+	}
+	return l
+}
+
+func (l Limit) isOff() bool { return l.Quota < 0 }
+
+// Interval is what one attempt costs: the time in which it comes back, in whole microseconds (the database's).
+func (l Limit) Interval() time.Duration {
+	return max(l.Window/time.Duration(l.Quota), time.Microsecond).Truncate(time.Microsecond)
+}
+
+// State tells what is left when the attempts that still count will have come back after debt.
+func (l Limit) State(allowed bool, debt time.Duration) LimitState {
+	debt = max(debt, 0)
+	state := LimitState{Limit: l, Allowed: allowed, Reset: debt}
+	if !allowed {
+		state.RetryAfter = max(debt+l.Interval()-l.Window, time.Millisecond)
+		return state
+	}
+	// A microsecond more, since the times in between are rounded.
+	state.Remaining = int(max(l.Window-debt+time.Microsecond, 0) / l.Interval())
+	state.Remaining = min(state.Remaining, l.Quota)
+	return state
+}
+
+// LimitState is how a limit stands after an attempt. The RateLimit headers are made from it.
+type LimitState struct {
+	Limit      Limit
+	Allowed    bool
+	Remaining  int           // further attempts that would pass right now
+	Reset      time.Duration // until the whole quota is there again
+	RetryAfter time.Duration // until one attempt would pass; zero when this one did
+}
+
+// attempt is one counter that an attempt has to pass.
+type attempt struct {
+	key   string
+	limit Limit
+}
+
+func (s *Service) signInByAddress(address netip.Addr) attempt {
+	return attempt{"sign_in/address/" + addressKey(address), s.cfg.SignInPerAddress}
+}
+
+// signInByName hashes the name: what strangers type there is now and then a password.
+func (s *Service) signInByName(name string) attempt {
+	return attempt{fmt.Sprintf("sign_in/name/%x", token.Hash(name)), s.cfg.SignInPerName}
+}
+
+func (s *Service) registerByAddress(address netip.Addr) attempt {
+	return attempt{"register/address/" + addressKey(address), s.cfg.RegisterPerAddress}
+}
+
+// take counts the attempt against each limit in turn and stops at the first that refuses, so that an address that is
+// over its limit cannot use up a name's. The states come back with the error too.
+func (s *Service) take(ctx context.Context, attempts ...attempt) ([]LimitState, error) {
+	states := make([]LimitState, 0, len(attempts))
+	for _, a := range attempts {
+		if a.limit.isOff() {
+			continue
+		}
+		state, err := s.store.TakeAttempt(ctx, a.key, a.limit)
+		if err != nil {
+			return states, err
+		}
+		states = append(states, state)
+		if !state.Allowed {
+			return states, rateLimited(state.RetryAfter)
+		}
+	}
+	return states, nil
+}
+
+// giveBack undoes a take, in the counter and in its state. When it fails the attempt stays counted, which is the side to
+// err on and no reason to fail what succeeded.
+func (s *Service) giveBack(ctx context.Context, a attempt, states []LimitState) {
+	if a.limit.isOff() || s.store.ReturnAttempt(ctx, a.key, a.limit) != nil {
+		return
+	}
+	for i := range states {
+		if states[i].Limit == a.limit {
+			states[i] = a.limit.State(true, states[i].Reset-a.limit.Interval())
+		}
+	}
+}
+
+func rateLimited(after time.Duration) error {
+	seconds := int64((after + time.Second - 1) / time.Second)
+	unit := "seconds"
+	if seconds == 1 {
+		unit = "second"
+	}
+	return apperr.Newf(ErrRateLimited.Kind, ErrRateLimited.Code, "Too many attempts. Try again in %d %s.", seconds, unit).
+		After(after)
+}
+
+// addressKey is what an address is limited as: an IPv4 address by itself, an IPv6 one by its /64, which is the least
+// that anybody is given.
+func addressKey(address netip.Addr) string {
+	address = plainAddress(address)
+	if address.Is4() {
+		return address.String()
+	}
+	prefix, err := address.Prefix(64)
+	if err != nil { // an IPv6 address without a zone always has one
+		return address.String()
+	}
+	return prefix.String()
+}
+
+// plainAddress drops what two forms of one address may differ in. An unknown one, as over a unix socket, is 0.0.0.0.
+func plainAddress(address netip.Addr) netip.Addr {
+	if !address.IsValid() {
+		return netip.IPv4Unspecified()
+	}
+	return address.Unmap().WithZone("")
+}

@@ -1,0 +1,151 @@
+package postgres
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/kadr-app/kadr/internal/apperr"
+)
+
+func TestIdempotency(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Options{})
+	s := NewIdempotencyStore(db)
+	key, print, other := []byte("key"), []byte("print"), []byte("other")
+	claim := func(scope string, print []byte) (bool, string, error) {
+		t.Helper()
+		claimed, reply, err := s.Claim(t.Context(), scope, key, print, time.Minute)
+		if (reply == nil) != (claimed || err != nil) {
+			t.Errorf("claimed %v with reply %q and %v", claimed, reply, err)
+		}
+		return claimed, string(reply), err
+	}
+	want := func(what string, claimed bool, reply string, wantErr *apperr.Error, print []byte) {
+		t.Helper()
+		gotClaimed, gotReply, err := claim("a", print)
+		if gotClaimed != claimed || gotReply != reply || (wantErr == nil) != (err == nil) || wantErr != nil && !errors.Is(err, wantErr) {
+			t.Errorf("%s: %v, %q, %v", what, gotClaimed, gotReply, err)
+		}
+	}
+	want("the first", true, "", nil, print)
+	want("while it is at work", false, "", ErrIdempotencyInProgress, print)
+	want("another request", false, "", ErrIdempotencyMismatch, other)
+	if claimed, _, err := claim("b", other); !claimed || err != nil {
+		t.Errorf("another scope: %v, %v", claimed, err)
+	}
+	if err := s.Release(t.Context(), "a", key); err != nil {
+		t.Fatal(err)
+	}
+	want("after a failure", true, "", nil, other)
+	if err := s.Complete(t.Context(), "a", key, nil); err != nil {
+		t.Fatal(err)
+	}
+	want("an empty reply", false, "", nil, other)
+	exec(t, db, `DELETE FROM idempotency_keys`)
+	want("the first", true, "", nil, print)
+	if err := s.Complete(t.Context(), "a", key, []byte("reply")); err != nil {
+		t.Fatal(err)
+	}
+	want("the reply", false, "reply", nil, print)
+	want("another request after the reply", false, "", ErrIdempotencyMismatch, other)
+	if err := errors.Join(s.Complete(t.Context(), "a", key, []byte("late")), s.Release(t.Context(), "a", key)); err != nil {
+		t.Fatal(err)
+	}
+	want("the first reply stays", false, "reply", nil, print)
+	exec(t, db, `UPDATE idempotency_keys SET locked_until = now() - interval '1 hour'`)
+	want("a reply outlives its lock", false, "reply", nil, print)
+	exec(t, db, `UPDATE idempotency_keys SET created_at = now() - interval '25 hours'`)
+	want("after a day", true, "", nil, other)
+}
+
+func TestIdempotencyTakesOverADeadRequest(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Options{})
+	s := NewIdempotencyStore(db)
+	if claimed, _, err := s.Claim(t.Context(), "a", []byte("key"), []byte("print"), time.Millisecond); !claimed || err != nil {
+		t.Fatal(claimed, err)
+	}
+	time.Sleep(5 * time.Millisecond)
+	if _, _, err := s.Claim(t.Context(), "a", []byte("key"), []byte("other"), time.Minute); !errors.Is(err, ErrIdempotencyMismatch) {
+		t.Errorf("another request took it over: %v", err)
+	}
+	if claimed, _, err := s.Claim(t.Context(), "a", []byte("key"), []byte("print"), time.Minute); !claimed || err != nil {
+		t.Errorf("it was not taken over: %v", err)
+	}
+	if _, _, err := s.Claim(t.Context(), "a", []byte("key"), []byte("print"), time.Minute); !errors.Is(err, ErrIdempotencyInProgress) {
+		t.Errorf("it was taken over twice: %v", err)
+	}
+}
+
+func TestIdempotencyRace(t *testing.T) {
+	t.Parallel()
+	db := openTest(t, Options{MaxConns: 8})
+	s := NewIdempotencyStore(db)
+	for range 10 {
+		exec(t, db, `DELETE FROM idempotency_keys`)
+		var claims, busy, replies atomic.Int32
+		start := make(chan struct{})
+		var wg sync.WaitGroup
+		for range 32 {
+			wg.Go(func() {
+				<-start
+				claimed, reply, err := s.Claim(t.Context(), "a", []byte("key"), []byte("print"), time.Minute)
+				switch {
+				case claimed && err == nil:
+					claims.Add(1)
+					if err := s.Complete(t.Context(), "a", []byte("key"), []byte("reply")); err != nil {
+						t.Error(err)
+					}
+				case errors.Is(err, ErrIdempotencyInProgress):
+					busy.Add(1)
+				case err == nil && string(reply) == "reply":
+					replies.Add(1)
+				default:
+					t.Errorf("reply %q, %v", reply, err)
+				}
+			})
+		}
+		close(start)
+		wg.Wait()
+		if claims.Load() != 1 || busy.Load()+replies.Load() != 31 {
+			t.Fatalf("%d claims, %d in progress, %d replies", claims.Load(), busy.Load(), replies.Load())
+		}
+	}
+}
+
+// Requests that fail and are tried again, by many clients at once: never two at work.
+func TestIdempotencyRaceWithReleases(t *testing.T) {
+	t.Parallel()
+	s := NewIdempotencyStore(openTest(t, Options{MaxConns: 8}))
+	var working, runs atomic.Int32
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			for range 10 {
+				claimed, _, err := s.Claim(t.Context(), "a", []byte("key"), []byte("print"), time.Minute)
+				if errors.Is(err, ErrIdempotencyInProgress) {
+					continue
+				}
+				if err != nil || !claimed {
+					t.Errorf("claimed %v, %v", claimed, err)
+					return
+				}
+				if working.Add(1) != 1 {
+					t.Error("two are at work")
+				}
+				runs.Add(1)
+				working.Add(-1)
+				if err := s.Release(t.Context(), "a", []byte("key")); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if runs.Load() == 0 {
+		t.Error("nobody was at work")
+	}
+}
