@@ -1,0 +1,11 @@
+// Package static holds the web page: plain HTML, CSS and ES modules that are served exactly as they lie here, each at
+// its own path from the root. The binary serves them from Files, nginx from disk, a development server from the folder.
+package static
+
+import "embed"
+
+// Files has index.html, favicon.svg, css/, icons/ and js/. Tests (*.test.mjs) and js/package.json, which only tells
+// Node.js that the .js files are ES modules, stay out.
+//
+//go:embed index.html favicon.svg css/*.css icons/*.svg js/*.js js/components/*.js
+var Files embed.FS
