@@ -123,8 +123,7 @@ CREATE INDEX images_account_public_idx ON images (account_id, created_at DESC, i
 CREATE INDEX images_account_created_idx ON images (account_id, created_at, id);
 CREATE INDEX images_account_name_idx ON images (account_id, filename_key, id);
 CREATE INDEX images_account_size_idx ON images (account_id, size, id);
-CREATE INDEX images_account_ref_idx ON images (account_id, ref);
-CREATE INDEX images_ref_idx ON images (ref);
+CREATE INDEX images_ref_idx ON images (ref, account_id);
 
 -- Ids of deleted pictures, so that their links can say 410 and are never given out again.
 CREATE TABLE deleted_images (

@@ -95,13 +95,15 @@ func readFull(ctx context.Context, r io.Reader, buf []byte) (n int, err error) {
 
 // Commit implements Store.
 //
-// The order is: sync the file, name it, sync the folder. So a name never stands for bytes that are not durable, on any
-// file system, and a file under its final name that was never acknowledged is whole all the same. Naming first and
-// syncing the file once would, on ext4 and xfs, save the second flush (the journal carries the name along), but then a
-// name proves nothing: the next Commit of the same bytes could not believe the file it finds, not even after hashing
-// and syncing it, since a write that failed is reported once and the cache then looks clean. It would have to write
-// every duplicate out anew. With eight writers the flushes of different commits share journal transactions, so that
-// naming first measured 5 to 15 percent faster, less than two runs differ; that is not worth it.
+// What makes a new blob durable depends on the file system. Where one flush of the journal carries a file's bytes together
+// with its name (see canUnnamed; a link also never replaces what has the name already), the file is named first and synced
+// once. Everywhere else the order is the textbook's: sync the file, name it, sync the folders.
+//
+// A name alone therefore proves nothing. A blob that was named and not synced yet may be torn after a power cut, and one
+// whose sync failed may look whole from the cache and not be so on the disk. So a blob is sealed (made read-only) after it
+// is durable, and a Commit that finds its name taken believes a seal only, and then only if size and hash are right. What
+// is not sealed it replaces, by a copy that is durable before the rename: whatever was there, a crash on either side of
+// the rename leaves the right bytes. The seal itself need not be durable: without it, we merely write the bytes again.
 func (d *Dir) Commit(ctx context.Context, s *Staged) error {
 	s.temp.mu.Lock()
 	defer s.temp.mu.Unlock()
@@ -115,70 +117,103 @@ func (d *Dir) Commit(ctx context.Context, s *Staged) error {
 	if err != nil {
 		return err
 	}
-	if state != intact {
-		if err := d.place(ctx, s, state); err != nil {
-			return err
-		}
+	switch {
+	case state == sealed:
+		err = d.syncFolders(s.ref)
+	case s.committed:
+		return errors.New("blob: commit: the blob was removed after it was committed")
+	case state == doubtful:
+		err = d.replace(s)
+	case d.temp.unnamed:
+		err = d.nameThenSync(s)
+	default:
+		err = d.syncThenName(s)
 	}
-	if err := d.syncFolders(s.ref); err != nil {
+	if errors.Is(err, fs.ErrExist) { // somebody was faster with the same bytes
+		err = d.replace(s)
+	}
+	if err != nil {
 		return storageError("commit", err)
 	}
 	d.step("durable")
 	return nil
 }
 
-// place makes the staged file durable and gives it its name.
-func (d *Dir) place(ctx context.Context, s *Staged, state blobState) error {
-	if s.committed {
-		return errors.New("blob: commit: the blob was removed after it was committed")
+// nameThenSync gives the file its name and makes both durable by one flush. fs.ErrExist when the name is taken.
+func (d *Dir) nameThenSync(s *Staged) error {
+	d.step("staged")
+	if err := d.name(s); err != nil {
+		return err
 	}
+	d.step("named")
+	if err := s.temp.f.Sync(); err != nil {
+		_ = os.Remove(d.abs(Path(s.ref))) // best effort: without a seal nobody will believe it anyway
+		return err
+	}
+	return d.seal(s)
+}
+
+// syncThenName makes the file durable, then gives it its name, then makes that durable. fs.ErrExist when it is taken.
+func (d *Dir) syncThenName(s *Staged) error {
 	d.step("staged")
 	if err := s.temp.f.Sync(); err != nil {
-		return storageError("commit", err)
+		return err
 	}
-	d.step("synced")
-	final := d.abs(Path(s.ref))
-	err := fs.ErrExist
-	if state == absent {
-		err = s.temp.nameNew(final)
-		if errors.Is(err, fs.ErrNotExist) {
-			d.forgetFolder(s.ref)
-			if err := makeFolders(filepath.Dir(final)); err != nil {
-				return storageError("commit", err)
-			}
-			err = s.temp.nameNew(final)
-		}
-		if errors.Is(err, fs.ErrExist) { // somebody was faster with the same bytes
-			if state, err = d.inspect(ctx, s.ref, s.size); err != nil || state == intact {
-				return err
-			}
-			err = fs.ErrExist
-		}
+	if err := d.name(s); err != nil {
+		return err
 	}
-	if errors.Is(err, fs.ErrExist) {
-		// Damaged, by a disk that lied about a flush or by a copy that was cut short. We hold the true bytes and they
-		// are durable, so a crash on either side of the rename loses nothing.
-		err = s.temp.nameOver(final)
-	}
-	if err != nil {
-		return storageError("commit", err)
-	}
-	s.committed = true
 	d.step("named")
-	return nil
+	if err := d.syncFolders(s.ref); err != nil {
+		return err
+	}
+	return d.seal(s)
+}
+
+// replace puts the file in the place of one that cannot be believed.
+func (d *Dir) replace(s *Staged) error {
+	if err := s.temp.f.Sync(); err != nil {
+		return err
+	}
+	if err := s.temp.nameOver(d.abs(Path(s.ref))); err != nil {
+		return err
+	}
+	if err := d.syncFolders(s.ref); err != nil {
+		return err
+	}
+	return d.seal(s)
+}
+
+// name gives the file its name, and makes the folders above it when it is the first in them.
+func (d *Dir) name(s *Staged) error {
+	final := d.abs(Path(s.ref))
+	err := s.temp.nameNew(final)
+	if errors.Is(err, fs.ErrNotExist) {
+		d.forgetFolder(s.ref)
+		if err := makeFolders(filepath.Dir(final)); err != nil {
+			return err
+		}
+		err = s.temp.nameNew(final)
+	}
+	return err
+}
+
+// seal says that the blob is durable.
+func (d *Dir) seal(s *Staged) error {
+	s.committed = true
+	return s.temp.f.Chmod(sealedMode)
 }
 
 // blobState is what inspect found under a Ref.
 type blobState int
 
 const (
-	absent blobState = iota
-	intact
-	damaged
+	absent   blobState = iota
+	sealed             // durable, with the right bytes
+	doubtful           // damaged, or never known to be durable
 )
 
-// inspect looks whether the blob is there, whole and with the right bytes, and if so makes them durable: Commit did so
-// before it named them, but a backup that was copied in may not have.
+// inspect looks whether the blob is there and can be believed. A sealed one is synced all the same, which costs nothing
+// where there is nothing to write: a backup that was copied in brings its seals along.
 func (d *Dir) inspect(ctx context.Context, ref Ref, size int64) (blobState, error) {
 	f, err := os.Open(d.abs(Path(ref)))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -188,8 +223,8 @@ func (d *Dir) inspect(ctx context.Context, ref Ref, size int64) (blobState, erro
 		return absent, storageError("commit", err)
 	}
 	defer func() { _ = f.Close() }()
-	if info, err := f.Stat(); err != nil || info.Size() != size {
-		return damaged, nil
+	if info, err := f.Stat(); err != nil || info.Size() != size || info.Mode().Perm()&0o200 != 0 {
+		return doubtful, nil
 	}
 	buf := d.buffers.Get().(*[bufferSize]byte)
 	defer d.buffers.Put(buf)
@@ -204,16 +239,16 @@ func (d *Dir) inspect(ctx context.Context, ref Ref, size int64) (blobState, erro
 			return absent, fmt.Errorf("blob: commit: %w", ctx.Err())
 		}
 		if err != nil {
-			return damaged, nil // a sector that cannot be read is as good as lost
+			return doubtful, nil // a sector that cannot be read is as good as lost
 		}
 	}
 	if Ref(h.Sum(nil)) != ref {
-		return damaged, nil
+		return doubtful, nil
 	}
 	if err := f.Sync(); err != nil {
 		return absent, storageError("commit", err)
 	}
-	return intact, nil
+	return sealed, nil
 }
 
 // syncFolders makes the blob's name durable, and the first time also the folders above it: another process may have

@@ -20,7 +20,8 @@ import (
 //	tmp/                             what is being written
 //	quarantine/<sha256>.<n>          blobs that were found damaged
 //
-// All four must lie on one file system. Files are 0640 and folders 0750, less the umask.
+// All four must lie on one file system. Blobs are 0440 once they are durable, other files 0640, and folders
+// 0750, less the umask.
 type Dir struct {
 	root    string
 	temp    tempDir

@@ -12,8 +12,9 @@ import (
 
 // Permissions, less the umask: the server writes, its group (the gateway) reads.
 const (
-	fileMode = 0o640
-	dirMode  = 0o750
+	fileMode   = 0o640
+	sealedMode = 0o440 // a blob that is known to be durable; see Dir.Commit
+	dirMode    = 0o750
 )
 
 // tempDir makes temporary files, on the file system they will stay on.

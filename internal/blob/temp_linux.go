@@ -13,12 +13,14 @@ import (
 // sync of a folder waits for the data of all the others. Smaller files hardly reach it.
 const writebackStep = 1 << 20
 
-// canUnnamed says whether temporary files in dir may be unnamed.
+// canUnnamed says whether temporary files in dir may be unnamed: on ext4 and xfs.
 //
-// Support for O_TMPFILE is not enough. Commit syncs the file before it has a name, and btrfs makes nothing durable for
-// a file whose link count is 0 (it reasons that nobody could ever find it), so that syncing the folder after the link
-// may leave an empty file after a power cut. On ext4 and xfs fsync does not look at the link count. Everywhere else the
-// named way is taken, which every file system was built to honour.
+// Support for O_TMPFILE is not enough. btrfs makes nothing durable for a file whose link count is 0 (it reasons that
+// nobody could ever find it). And Commit wants more where files are unnamed: that one fsync of a freshly linked file makes
+// its name durable too. On ext4 and xfs fsync flushes the journal up to the file's last change, the journal keeps its
+// order, and a link or a rename changes the file (its link count, its time of change) in the same transaction as the
+// folder, which comes after those that made the folders above. The manual page of fsync promises less, so everywhere else
+// the named way is taken, which every file system was built to honour.
 func canUnnamed(dir string) bool {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
