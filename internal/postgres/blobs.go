@@ -1,0 +1,153 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/kadr-app/kadr/internal/blob"
+	"github.com/kadr-app/kadr/internal/image"
+	"github.com/kadr-app/kadr/internal/token"
+)
+
+const (
+	// A reservation need not survive a crash of the database: CreateImage notices that it is gone. So it does not wait
+	// for the disk. (SET LOCAL works in an explicit transaction only, set_config in the batch's implicit one too.)
+	reserveAsyncSQL = `SELECT set_config('synchronous_commit', 'off', true)`
+
+	// Inserting waits for a removal of the same blob that has made its row, and FOR SHARE for one that has locked it: it
+	// is in the way of RemoveBlob's FOR UPDATE, and of nothing else. No row when the blob was just removed.
+	reserveSQL = `
+WITH made AS (INSERT INTO blobs (ref, size) VALUES ($2, $3) ON CONFLICT (ref) DO NOTHING RETURNING ref),
+     found AS (SELECT ref FROM blobs WHERE ref = $2 FOR SHARE)
+INSERT INTO blob_reservations (id, ref, expires_at)
+SELECT $1, ref, now() + $4::interval FROM (SELECT ref FROM made UNION SELECT ref FROM found) b`
+)
+
+// reserveAttempts bounds how often a reservation is tried when each time a removal was faster.
+const reserveAttempts = 20
+
+// ReserveBlob implements image.Store.
+func (s *ImageStore) ReserveBlob(ctx context.Context, ref blob.Ref, size int64, lifetime time.Duration) (string, error) {
+	id := token.ID()
+	for range reserveAttempts {
+		batch := &pgx.Batch{}
+		batch.Queue(reserveAsyncSQL)
+		reserved := false
+		batch.Queue(reserveSQL, id, ref[:], size, lifetime).Exec(func(tag pgconn.CommandTag) error {
+			reserved = tag.RowsAffected() == 1
+			return nil
+		})
+		if err := s.db.pool.SendBatch(ctx, batch).Close(); err != nil {
+			return "", translate(err, "reserve blob", nil)
+		}
+		if reserved {
+			return id, nil
+		}
+	}
+	return "", image.ErrReservation
+}
+
+// ReleaseBlob implements image.Store.
+func (s *ImageStore) ReleaseBlob(ctx context.Context, reservation string) error {
+	_, err := s.db.pool.Exec(ctx, `DELETE FROM blob_reservations WHERE id = $1`, reservation)
+	return translate(err, "release blob", nil)
+}
+
+// SweepReservations implements image.Store.
+func (s *ImageStore) SweepReservations(ctx context.Context) error {
+	_, err := s.db.pool.Exec(ctx, `DELETE FROM blob_reservations WHERE expires_at < now()`)
+	return translate(err, "sweep reservations", nil)
+}
+
+const (
+	// A file without a row gets one, so that there is something to lock.
+	ensureBlobSQL = `INSERT INTO blobs (ref, size) VALUES ($1, 0) ON CONFLICT (ref) DO NOTHING`
+
+	lockForRemovalSQL = `SELECT 1 FROM blobs WHERE ref = $1 FOR UPDATE`
+
+	// A statement of its own, so that it sees what was committed before the lock was had.
+	isReferencedSQL = `
+SELECT EXISTS (SELECT FROM images WHERE ref = $1)
+    OR EXISTS (SELECT FROM blob_reservations WHERE ref = $1 AND expires_at > now())`
+
+	deleteBlobSQL = `DELETE FROM blobs WHERE ref = $1`
+)
+
+// RemoveBlob implements image.Store. It is the one place where a transaction stays open over work on the disk: the lock
+// on the row is what keeps an upload of the same bytes from relying on the file that is just being removed, and it must
+// therefore be held until the file is gone. An upload of other bytes is not in its way.
+func (s *ImageStore) RemoveBlob(ctx context.Context, ref blob.Ref, remove func(context.Context) error) (bool, error) {
+	removed := false
+	err := s.db.withTx(ctx, func(tx pgx.Tx) error {
+		removed = false
+		batch := &pgx.Batch{}
+		batch.Queue(ensureBlobSQL, ref[:])
+		batch.Queue(lockForRemovalSQL, ref[:])
+		referenced := false
+		batch.Queue(isReferencedSQL, ref[:]).QueryRow(func(row pgx.Row) error { return row.Scan(&referenced) })
+		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+			return err
+		}
+		if referenced {
+			return nil
+		}
+		if err := remove(ctx); err != nil {
+			return fmt.Errorf("remove blob %s: %w", ref, err)
+		}
+		removed = true
+		_, err := tx.Exec(ctx, deleteBlobSQL, ref[:])
+		return err
+	})
+	return removed && err == nil, translate(err, "remove blob", nil)
+}
+
+const unreferencedBlobsSQL = `
+SELECT ref FROM blobs b
+WHERE created_at <= now() - $1::interval
+  AND NOT EXISTS (SELECT FROM images i WHERE i.ref = b.ref)
+  AND NOT EXISTS (SELECT FROM blob_reservations r WHERE r.ref = b.ref AND r.expires_at > now())
+ORDER BY created_at LIMIT $2`
+
+// UnreferencedBlobs implements image.Store.
+func (s *ImageStore) UnreferencedBlobs(ctx context.Context, age time.Duration, limit int) ([]blob.Ref, error) {
+	rows, err := s.db.pool.Query(ctx, unreferencedBlobsSQL, age, limit)
+	if err != nil {
+		return nil, translate(err, "unreferenced blobs", nil)
+	}
+	refs, err := pgx.CollectRows(rows, scanRef)
+	return refs, translate(err, "unreferenced blobs", nil)
+}
+
+// KnownBlobs implements image.Store.
+func (s *ImageStore) KnownBlobs(ctx context.Context, refs []blob.Ref) (map[blob.Ref]bool, error) {
+	rows, err := s.db.pool.Query(ctx, `SELECT ref FROM blobs WHERE ref = ANY($1)`, refBytes(refs))
+	if err != nil {
+		return nil, translate(err, "known blobs", nil)
+	}
+	found, err := pgx.CollectRows(rows, scanRef)
+	known := make(map[blob.Ref]bool, len(found))
+	for _, ref := range found {
+		known[ref] = true
+	}
+	return known, translate(err, "known blobs", nil)
+}
+
+func scanRef(row pgx.CollectableRow) (blob.Ref, error) {
+	var b []byte
+	if err := row.Scan(&b); err != nil {
+		return blob.Ref{}, err
+	}
+	return blob.Ref(b), nil
+}
+
+func refBytes(refs []blob.Ref) [][]byte {
+	all := make([][]byte, len(refs))
+	for i := range refs {
+		all[i] = refs[i][:]
+	}
+	return all
+}

@@ -1,0 +1,71 @@
+// Package worker runs what nobody waits for: the sweeps that remove what is no longer needed. Every sweep may run on
+// every replica at any time, since what it removes is claimed row by row in the database.
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/kadr-app/kadr/internal/account"
+	"github.com/kadr-app/kadr/internal/image"
+)
+
+// Config says how often and how eagerly to sweep.
+type Config struct {
+	Interval time.Duration // between sweeps
+	Grace    time.Duration // how old a file or blob that nothing refers to has to be
+}
+
+// Worker sweeps until it is told to stop.
+type Worker struct {
+	images   *image.Service
+	accounts *account.Service
+	cfg      Config
+	log      *slog.Logger
+}
+
+// New returns a Worker; Run starts it.
+func New(images *image.Service, accounts *account.Service, cfg Config, log *slog.Logger) *Worker {
+	return &Worker{images: images, accounts: accounts, cfg: cfg, log: log}
+}
+
+// walkShare bounds the part of the time that walks through the whole store may take: one after 20 times its own length.
+const walkShare = 20
+
+// Run sweeps every Interval, and at once when pictures were deleted in bulk, until ctx ends.
+func (w *Worker) Run(ctx context.Context) {
+	ticker := time.NewTicker(w.cfg.Interval)
+	defer ticker.Stop()
+	var nextWalk time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.images.Reclaims():
+			w.sweep(ctx, "deleted pictures' bytes", func(ctx context.Context) (int, error) { return w.images.SweepBlobs(ctx, 0) })
+			continue
+		case <-ticker.C:
+		}
+		w.sweep(ctx, "unreferenced blobs", func(ctx context.Context) (int, error) { return w.images.SweepBlobs(ctx, w.cfg.Grace) })
+		w.sweep(ctx, "expired rows", func(ctx context.Context) (int, error) {
+			swept, err := w.accounts.Sweep(ctx)
+			return int(swept.Sessions + swept.Invites + swept.Limits + swept.IdempotencyKeys), err
+		})
+		if start := time.Now(); start.After(nextWalk) {
+			w.sweep(ctx, "orphan files", func(ctx context.Context) (int, error) { return w.images.SweepFiles(ctx, w.cfg.Grace) })
+			nextWalk = time.Now().Add(walkShare * time.Since(start))
+		}
+	}
+}
+
+func (w *Worker) sweep(ctx context.Context, what string, run func(context.Context) (int, error)) {
+	removed, err := run(ctx)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		w.log.ErrorContext(ctx, "sweep failed", "what", what, "error", err)
+	case removed > 0:
+		w.log.InfoContext(ctx, "swept", "what", what, "removed", removed)
+	}
+}
