@@ -1,5 +1,12 @@
 -- +goose Up
 
+-- This database's own id. The storage carries it too, so that the two cannot be mixed up with others'.
+CREATE TABLE instance (
+    only_one boolean PRIMARY KEY DEFAULT true CONSTRAINT instance_only_one_check CHECK (only_one),
+    id       text NOT NULL
+);
+INSERT INTO instance (id) VALUES (gen_random_uuid()::text);
+
 -- People.
 CREATE TABLE accounts (
     id                 text PRIMARY KEY,
@@ -133,4 +140,4 @@ CREATE TABLE deleted_images (
 
 -- +goose Down
 DROP TABLE deleted_images, images, blob_reservations, blobs, idempotency_keys, rate_limits, invites, api_keys, sessions,
-    account_usage, accounts;
+    account_usage, accounts, instance;

@@ -578,7 +578,7 @@ type FieldError struct {
 
 	// Detail What is wrong; in words.
 	//
-	// Example: Must be at most 100.
+	// Example: This must be at most 100.
 	Detail string `json:"detail"`
 
 	// In Where it is.
@@ -989,6 +989,9 @@ type RangeProblem = Problem
 
 // RateLimitedProblem A problem document (RFC 9457).
 type RateLimitedProblem = Problem
+
+// TimeoutProblem A problem document (RFC 9457).
+type TimeoutProblem = Problem
 
 // TooLargeProblem A problem document (RFC 9457).
 type TooLargeProblem = Problem
@@ -4295,6 +4298,8 @@ type UpdateAccountResponse struct {
 	ApplicationProblemJSON401 *UnauthenticatedProblem
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *ForbiddenProblem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *TimeoutProblem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *ConflictProblem
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -4341,6 +4346,11 @@ func (r UpdateAccountResponse) GetApplicationProblemJSON401() *UnauthenticatedPr
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r UpdateAccountResponse) GetApplicationProblemJSON403() *ForbiddenProblem {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdateAccountResponse) GetApplicationProblemJSON408() *TimeoutProblem {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -4538,6 +4548,8 @@ type CreateAccountResponse struct {
 	ApplicationProblemJSON400 *BadRequestProblem
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *ForbiddenProblem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *TimeoutProblem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *ConflictProblem
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -4577,6 +4589,11 @@ func (r CreateAccountResponse) GetApplicationProblemJSON400() *BadRequestProblem
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r CreateAccountResponse) GetApplicationProblemJSON403() *ForbiddenProblem {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateAccountResponse) GetApplicationProblemJSON408() *TimeoutProblem {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -4844,6 +4861,8 @@ type CreateAPIKeyResponse struct {
 	ApplicationProblemJSON401 *UnauthenticatedProblem
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *ForbiddenProblem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *TimeoutProblem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *ConflictProblem
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -4882,6 +4901,11 @@ func (r CreateAPIKeyResponse) GetApplicationProblemJSON401() *UnauthenticatedPro
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r CreateAPIKeyResponse) GetApplicationProblemJSON403() *ForbiddenProblem {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateAPIKeyResponse) GetApplicationProblemJSON408() *TimeoutProblem {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -5237,6 +5261,8 @@ type UploadImageResponse struct {
 	ApplicationProblemJSON401 *UnauthenticatedProblem
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *ForbiddenProblem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *TimeoutProblem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *ConflictProblem
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -5286,6 +5312,11 @@ func (r UploadImageResponse) GetApplicationProblemJSON401() *UnauthenticatedProb
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r UploadImageResponse) GetApplicationProblemJSON403() *ForbiddenProblem {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UploadImageResponse) GetApplicationProblemJSON408() *TimeoutProblem {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -5375,6 +5406,8 @@ type BulkUpdateImagesResponse struct {
 	ApplicationProblemJSON401 *UnauthenticatedProblem
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *ForbiddenProblem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *TimeoutProblem
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *TooLargeProblem
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
@@ -5407,6 +5440,11 @@ func (r BulkUpdateImagesResponse) GetApplicationProblemJSON401() *Unauthenticate
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r BulkUpdateImagesResponse) GetApplicationProblemJSON403() *ForbiddenProblem {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r BulkUpdateImagesResponse) GetApplicationProblemJSON408() *TimeoutProblem {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
@@ -5714,6 +5752,8 @@ type UpdateImageResponse struct {
 	ApplicationProblemJSON403 *ForbiddenProblem
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFoundProblem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *TimeoutProblem
 	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
 	ApplicationProblemJSON410 *GoneProblem
 	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
@@ -5757,6 +5797,11 @@ func (r UpdateImageResponse) GetApplicationProblemJSON403() *ForbiddenProblem {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r UpdateImageResponse) GetApplicationProblemJSON404() *NotFoundProblem {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r UpdateImageResponse) GetApplicationProblemJSON408() *TimeoutProblem {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
@@ -6045,6 +6090,8 @@ type CreateSessionResponse struct {
 	ApplicationProblemJSON401 *UnauthenticatedProblem
 	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
 	ApplicationProblemJSON403 *ForbiddenProblem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *TimeoutProblem
 	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
 	ApplicationProblemJSON409 *ConflictProblem
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
@@ -6091,6 +6138,11 @@ func (r CreateSessionResponse) GetApplicationProblemJSON401() *UnauthenticatedPr
 // GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
 func (r CreateSessionResponse) GetApplicationProblemJSON403() *ForbiddenProblem {
 	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateSessionResponse) GetApplicationProblemJSON408() *TimeoutProblem {
+	return r.ApplicationProblemJSON408
 }
 
 // GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
@@ -7697,6 +7749,13 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest TimeoutProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest ConflictProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -7971,6 +8030,13 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			return nil, err
 		}
 		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest TimeoutProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest ConflictProblem
@@ -8317,6 +8383,13 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			return nil, err
 		}
 		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest TimeoutProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest ConflictProblem
@@ -8720,6 +8793,13 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 		}
 		response.ApplicationProblemJSON403 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest TimeoutProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest ConflictProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -8895,6 +8975,13 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 			return nil, err
 		}
 		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest TimeoutProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest TooLargeProblem
@@ -9265,6 +9352,13 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest TimeoutProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
 		var dest GoneProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -9602,6 +9696,13 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			return nil, err
 		}
 		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest TimeoutProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
 		var dest ConflictProblem

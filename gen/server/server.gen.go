@@ -314,23 +314,10 @@ func (e GetFileParamsW) Valid() bool {
 
 // APIKey A program's login.
 type APIKey struct {
-	// CreatedAt RFC 3339, UTC.
-	//
-	// Example: 2026-11-23T10:00:00Z
-	CreatedAt Time `json:"created_at"`
-
-	// ExpiresAt When it stops to work; null for never.
-	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at"`
-
 	// ID An opaque id.
 	//
 	// Example: w7c2xq5kt3mza
 	ID ID `json:"id"`
-
-	// LastUsedAt When it was last used, to the minute; null if never.
-	//
-	// Example: 2026-11-23T10:05:00Z
-	LastUsedAt nullable.Nullable[time.Time] `json:"last_used_at"`
 
 	// Name What it is for.
 	//
@@ -344,6 +331,19 @@ type APIKey struct {
 
 	// Scopes What it may do.
 	Scopes []Scope `json:"scopes"`
+
+	// CreatedAt RFC 3339, UTC.
+	//
+	// Example: 2026-11-23T10:00:00Z
+	CreatedAt Time `json:"created_at"`
+
+	// LastUsedAt When it was last used, to the minute; null if never.
+	//
+	// Example: 2026-11-23T10:05:00Z
+	LastUsedAt nullable.Nullable[time.Time] `json:"last_used_at"`
+
+	// ExpiresAt When it stops to work; null for never.
+	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at"`
 }
 
 // APIKeyCreate A key to make.
@@ -373,33 +373,20 @@ type APIKeyList struct {
 
 // APIKeyWithSecret A program's login, with the key itself.
 type APIKeyWithSecret struct {
-	// CreatedAt RFC 3339, UTC.
-	//
-	// Example: 2026-11-23T10:00:00Z
-	CreatedAt Time `json:"created_at"`
-
-	// ExpiresAt When it stops to work; null for never.
-	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at"`
-
 	// ID An opaque id.
 	//
 	// Example: w7c2xq5kt3mza
 	ID ID `json:"id"`
 
-	// Key The key itself.
-	//
-	// Example: kadr_mz4vqk7nwx2c5rteyb3ufh6sda
-	Key string `json:"key"`
-
-	// LastUsedAt When it was last used, to the minute; null if never.
-	//
-	// Example: 2026-11-23T10:05:00Z
-	LastUsedAt nullable.Nullable[time.Time] `json:"last_used_at"`
-
 	// Name What it is for.
 	//
 	// Example: ShareX on the laptop
 	Name string `json:"name"`
+
+	// Key The key itself.
+	//
+	// Example: kadr_mz4vqk7nwx2c5rteyb3ufh6sda
+	Key string `json:"key"`
 
 	// Prefix The key's first characters; to recognise it by.
 	//
@@ -408,44 +395,57 @@ type APIKeyWithSecret struct {
 
 	// Scopes What it may do.
 	Scopes []Scope `json:"scopes"`
-}
 
-// Account A person, as they see themselves.
-type Account struct {
 	// CreatedAt RFC 3339, UTC.
 	//
 	// Example: 2026-11-23T10:00:00Z
 	CreatedAt Time `json:"created_at"`
 
-	// DefaultVisibility `public` is in the feed, `unlisted` is for whoever has the link, `private` for its owner.
+	// LastUsedAt When it was last used, to the minute; null if never.
 	//
-	// Example: unlisted
-	DefaultVisibility Visibility `json:"default_visibility"`
+	// Example: 2026-11-23T10:05:00Z
+	LastUsedAt nullable.Nullable[time.Time] `json:"last_used_at"`
 
-	// Email A private contact, if one was given.
-	//
-	// Example: anna@example.org
-	Email nullable.Nullable[string] `json:"email"`
+	// ExpiresAt When it stops to work; null for never.
+	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at"`
+}
 
+// Account A person, as they see themselves.
+type Account struct {
 	// ID An opaque id.
 	//
 	// Example: w7c2xq5kt3mza
 	ID ID `json:"id"`
-
-	// KeepMetadata Keep private metadata in uploaded files.
-	//
-	// Example: false
-	KeepMetadata bool `json:"keep_metadata"`
 
 	// Name A public, unique name of 2 to 32 lower-case letters, digits, hyphens and underscores.
 	//
 	// Example: anna
 	Name AccountName `json:"name"`
 
+	// Email A private contact, if one was given.
+	//
+	// Example: anna@example.org
+	Email nullable.Nullable[string] `json:"email"`
+
 	// Role What the account may do to the instance.
 	//
 	// Example: member
 	Role AccountRole `json:"role"`
+
+	// KeepMetadata Keep private metadata in uploaded files.
+	//
+	// Example: false
+	KeepMetadata bool `json:"keep_metadata"`
+
+	// DefaultVisibility `public` is in the feed, `unlisted` is for whoever has the link, `private` for its owner.
+	//
+	// Example: unlisted
+	DefaultVisibility Visibility `json:"default_visibility"`
+
+	// CreatedAt RFC 3339, UTC.
+	//
+	// Example: 2026-11-23T10:00:00Z
+	CreatedAt Time `json:"created_at"`
 
 	// UpdatedAt RFC 3339, UTC.
 	//
@@ -571,6 +571,21 @@ type CheckStatus string
 
 // FieldError One thing that is wrong with the request.
 type FieldError struct {
+	// In Where it is.
+	//
+	// Example: query
+	In FieldErrorIn `json:"in"`
+
+	// Pointer The member of the body (RFC 6901).
+	//
+	// Example: /name
+	Pointer *string `json:"pointer,omitempty"`
+
+	// Parameter The parameter's name.
+	//
+	// Example: limit
+	Parameter *string `json:"parameter,omitempty"`
+
 	// Code What is wrong; stable.
 	//
 	// Example: maximum
@@ -578,23 +593,8 @@ type FieldError struct {
 
 	// Detail What is wrong; in words.
 	//
-	// Example: Must be at most 100.
+	// Example: This must be at most 100.
 	Detail string `json:"detail"`
-
-	// In Where it is.
-	//
-	// Example: query
-	In FieldErrorIn `json:"in"`
-
-	// Parameter The parameter's name.
-	//
-	// Example: limit
-	Parameter *string `json:"parameter,omitempty"`
-
-	// Pointer The member of the body (RFC 6901).
-	//
-	// Example: /name
-	Pointer *string `json:"pointer,omitempty"`
 }
 
 // FieldErrorIn Where it is.
@@ -622,6 +622,71 @@ type ID = string
 
 // Image A picture, flat, with absolute links.
 type Image struct {
+	// ID An opaque id.
+	//
+	// Example: w7c2xq5kt3mza
+	ID ID `json:"id"`
+
+	// URL The direct link to the original.
+	//
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg
+	URL string `json:"url"`
+
+	// PageURL The picture's page.
+	//
+	// Example: https://pictures.example.org/p/w7c2xq5kt3mza
+	PageURL string `json:"page_url"`
+
+	// ThumbnailURL A still thumbnail of at most 320 pixels' width.
+	//
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.webp?w=320
+	ThumbnailURL string `json:"thumbnail_url"`
+
+	// Width Pixels, as it is seen (after orientation).
+	//
+	// Example: 4032
+	Width int32 `json:"width"`
+
+	// Height Pixels, as it is seen (after orientation).
+	//
+	// Example: 3024
+	Height int32 `json:"height"`
+
+	// Size Bytes of the original as it is kept.
+	//
+	// Example: 3845689
+	Size int64 `json:"size"`
+
+	// MediaType The original's real type.
+	//
+	// Example: image/jpeg
+	MediaType MediaType `json:"media_type"`
+
+	// Filename The file's name.
+	//
+	// Example: sunset.jpg
+	Filename string `json:"filename"`
+
+	// Title The title; empty if none.
+	//
+	// Example: Sunset over the bay
+	Title string `json:"title"`
+
+	// Description What it shows (alt text); empty if not said.
+	//
+	// Example: The sun sets behind three sailing boats.
+	Description string `json:"description"`
+
+	// Visibility `public` is in the feed, `unlisted` is for whoever has the link, `private` for its owner.
+	//
+	// Example: unlisted
+	Visibility Visibility `json:"visibility"`
+
+	// Placeholder A ThumbHash in base64 without padding.
+	//
+	// Example: 1QcSHQRnh493V4dIh4eXh1h4kJUI
+	Placeholder string `json:"placeholder"`
+
 	// AccountName A public, unique name of 2 to 32 lower-case letters, digits, hyphens and underscores.
 	//
 	// Example: anna
@@ -632,75 +697,10 @@ type Image struct {
 	// Example: 2026-11-23T10:00:00Z
 	CreatedAt Time `json:"created_at"`
 
-	// Description What it shows (alt text); empty if not said.
-	//
-	// Example: The sun sets behind three sailing boats.
-	Description string `json:"description"`
-
-	// Filename The file's name.
-	//
-	// Example: sunset.jpg
-	Filename string `json:"filename"`
-
-	// Height Pixels, as it is seen (after orientation).
-	//
-	// Example: 3024
-	Height int32 `json:"height"`
-
-	// ID An opaque id.
-	//
-	// Example: w7c2xq5kt3mza
-	ID ID `json:"id"`
-
-	// MediaType The original's real type.
-	//
-	// Example: image/jpeg
-	MediaType MediaType `json:"media_type"`
-
-	// PageURL The picture's page.
-	//
-	// Example: https://pictures.example.org/p/w7c2xq5kt3mza
-	PageURL string `json:"page_url"`
-
-	// Placeholder A ThumbHash in base64 without padding.
-	//
-	// Example: 1QcSHQRnh493V4dIh4eXh1h4kJUI
-	Placeholder string `json:"placeholder"`
-
-	// Size Bytes of the original as it is kept.
-	//
-	// Example: 3845689
-	Size int64 `json:"size"`
-
-	// ThumbnailURL A still thumbnail of at most 320 pixels' width.
-	//
-	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.webp?w=320
-	ThumbnailURL string `json:"thumbnail_url"`
-
-	// Title The title; empty if none.
-	//
-	// Example: Sunset over the bay
-	Title string `json:"title"`
-
 	// UpdatedAt RFC 3339, UTC.
 	//
 	// Example: 2026-11-23T10:00:00Z
 	UpdatedAt Time `json:"updated_at"`
-
-	// URL The direct link to the original.
-	//
-	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg
-	URL string `json:"url"`
-
-	// Visibility `public` is in the feed, `unlisted` is for whoever has the link, `private` for its owner.
-	//
-	// Example: unlisted
-	Visibility Visibility `json:"visibility"`
-
-	// Width Pixels, as it is seen (after orientation).
-	//
-	// Example: 4032
-	Width int32 `json:"width"`
 }
 
 // ImageList A page of pictures.
@@ -790,56 +790,56 @@ type Password = string
 
 // Problem A problem document (RFC 9457).
 type Problem struct {
-	// Detail What happened this time.
+	// Type Which problem it is; stable.
 	//
-	// Example: The request does not keep to the contract.
-	Detail string `json:"detail"`
-
-	// Errors What is wrong with the request; at most the first 50.
-	Errors *[]FieldError `json:"errors,omitempty"`
-
-	// RequestID The request's id; the server's log has it too.
-	//
-	// Example: 4f7c2kq5xw7mzt3a
-	RequestID string `json:"request_id"`
-
-	// Status The HTTP status.
-	//
-	// Example: 400
-	Status int32 `json:"status"`
+	// Example: /problems/invalid_request
+	Type string `json:"type"`
 
 	// Title The problem in a few words.
 	//
 	// Example: Invalid request
 	Title string `json:"title"`
 
-	// Type Which problem it is; stable.
+	// Status The HTTP status.
 	//
-	// Example: /problems/invalid_request
-	Type string `json:"type"`
+	// Example: 400
+	Status int32 `json:"status"`
+
+	// Detail What happened this time.
+	//
+	// Example: The request does not keep to the contract.
+	Detail string `json:"detail"`
+
+	// RequestID The request's id; the server's log has it too.
+	//
+	// Example: 4f7c2kq5xw7mzt3a
+	RequestID string `json:"request_id"`
+
+	// Errors What is wrong with the request; at most the first 50.
+	Errors *[]FieldError `json:"errors,omitempty"`
 }
 
 // Readiness What was tried, and how it went.
 type Readiness struct {
-	// Database How a check went.
-	//
-	// Example: ok
-	Database CheckStatus `json:"database"`
-
-	// Decoders How a check went.
-	//
-	// Example: ok
-	Decoders CheckStatus `json:"decoders"`
-
 	// Status How a check went.
 	//
 	// Example: ok
 	Status CheckStatus `json:"status"`
 
+	// Database How a check went.
+	//
+	// Example: ok
+	Database CheckStatus `json:"database"`
+
 	// Storage How a check went.
 	//
 	// Example: ok
 	Storage CheckStatus `json:"storage"`
+
+	// Decoders How a check went.
+	//
+	// Example: ok
+	Decoders CheckStatus `json:"decoders"`
 }
 
 // Scope What an API key may do.
@@ -849,6 +849,21 @@ type Scope string
 
 // Session A browser login.
 type Session struct {
+	// ID An opaque id.
+	//
+	// Example: w7c2xq5kt3mza
+	ID ID `json:"id"`
+
+	// Current Whether it is the session of this request.
+	//
+	// Example: true
+	Current bool `json:"current"`
+
+	// UserAgent The browser, as it named itself when it signed in.
+	//
+	// Example: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0
+	UserAgent string `json:"user_agent"`
+
 	// Address The address it signed in from.
 	//
 	// Example: 203.0.113.7
@@ -859,30 +874,15 @@ type Session struct {
 	// Example: 2026-11-23T10:00:00Z
 	CreatedAt Time `json:"created_at"`
 
-	// Current Whether it is the session of this request.
-	//
-	// Example: true
-	Current bool `json:"current"`
-
-	// ExpiresAt RFC 3339, UTC.
-	//
-	// Example: 2026-11-23T10:00:00Z
-	ExpiresAt Time `json:"expires_at"`
-
-	// ID An opaque id.
-	//
-	// Example: w7c2xq5kt3mza
-	ID ID `json:"id"`
-
 	// LastUsedAt RFC 3339, UTC.
 	//
 	// Example: 2026-11-23T10:00:00Z
 	LastUsedAt Time `json:"last_used_at"`
 
-	// UserAgent The browser, as it named itself when it signed in.
+	// ExpiresAt RFC 3339, UTC.
 	//
-	// Example: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0
-	UserAgent string `json:"user_agent"`
+	// Example: 2026-11-23T10:00:00Z
+	ExpiresAt Time `json:"expires_at"`
 }
 
 // SessionCreate A name and a password.
@@ -989,6 +989,9 @@ type RangeProblem = Problem
 
 // RateLimitedProblem A problem document (RFC 9457).
 type RateLimitedProblem = Problem
+
+// TimeoutProblem A problem document (RFC 9457).
+type TimeoutProblem = Problem
 
 // TooLargeProblem A problem document (RFC 9457).
 type TooLargeProblem = Problem
@@ -2171,6 +2174,8 @@ type RateLimitedProblemApplicationProblemPlusJSONResponse struct {
 	Headers RateLimitedProblemResponseHeaders
 }
 
+type TimeoutProblemApplicationProblemPlusJSONResponse Problem
+
 type TooLargeProblemApplicationProblemPlusJSONResponse Problem
 
 type UnauthenticatedProblemResponseHeaders struct {
@@ -2565,6 +2570,22 @@ func (response UpdateAccount403ApplicationProblemPlusJSONResponse) VisitUpdateAc
 	return err
 }
 
+type UpdateAccount408ApplicationProblemPlusJSONResponse struct {
+	TimeoutProblemApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAccount408ApplicationProblemPlusJSONResponse) VisitUpdateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateAccount409ApplicationProblemPlusJSONResponse struct {
 	ConflictProblemApplicationProblemPlusJSONResponse
 }
@@ -2898,6 +2919,22 @@ func (response CreateAccount403ApplicationProblemPlusJSONResponse) VisitCreateAc
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAccount408ApplicationProblemPlusJSONResponse struct {
+	TimeoutProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount408ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3341,6 +3378,22 @@ func (response CreateAPIKey403ApplicationProblemPlusJSONResponse) VisitCreateAPI
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey408ApplicationProblemPlusJSONResponse struct {
+	TimeoutProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey408ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3919,6 +3972,22 @@ func (response UploadImage403ApplicationProblemPlusJSONResponse) VisitUploadImag
 	return err
 }
 
+type UploadImage408ApplicationProblemPlusJSONResponse struct {
+	TimeoutProblemApplicationProblemPlusJSONResponse
+}
+
+func (response UploadImage408ApplicationProblemPlusJSONResponse) VisitUploadImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UploadImage409ApplicationProblemPlusJSONResponse struct {
 	ConflictProblemApplicationProblemPlusJSONResponse
 }
@@ -4114,6 +4183,22 @@ func (response BulkUpdateImages403ApplicationProblemPlusJSONResponse) VisitBulkU
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BulkUpdateImages408ApplicationProblemPlusJSONResponse struct {
+	TimeoutProblemApplicationProblemPlusJSONResponse
+}
+
+func (response BulkUpdateImages408ApplicationProblemPlusJSONResponse) VisitBulkUpdateImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4622,6 +4707,22 @@ func (response UpdateImage404ApplicationProblemPlusJSONResponse) VisitUpdateImag
 	return err
 }
 
+type UpdateImage408ApplicationProblemPlusJSONResponse struct {
+	TimeoutProblemApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateImage408ApplicationProblemPlusJSONResponse) VisitUpdateImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateImage410ApplicationProblemPlusJSONResponse struct {
 	GoneProblemApplicationProblemPlusJSONResponse
 }
@@ -5054,6 +5155,22 @@ func (response CreateSession403ApplicationProblemPlusJSONResponse) VisitCreateSe
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSession408ApplicationProblemPlusJSONResponse struct {
+	TimeoutProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSession408ApplicationProblemPlusJSONResponse) VisitCreateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
 	_, err := buf.WriteTo(w)
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/kadr-app/kadr/internal/apperr"
 )
@@ -98,7 +99,13 @@ func (d *Dir) Remove(_ context.Context, ref Ref) error {
 	if err := os.Remove(d.abs(Path(ref))); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return storageError("remove", err)
 	}
-	if err := os.RemoveAll(d.abs(VariantPath(ref, ""))); err != nil {
+	var err error
+	for range 3 { // a variant that is published meanwhile keeps the folder from being empty; it then goes by itself
+		if err = os.RemoveAll(d.abs(VariantPath(ref, ""))); err == nil || !errors.Is(err, syscall.ENOTEMPTY) {
+			break
+		}
+	}
+	if err != nil {
 		return storageError("remove variants", err)
 	}
 	return nil

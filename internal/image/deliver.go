@@ -163,11 +163,10 @@ func newFile(f *os.File, img Image, shape Shape) (*File, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	name := "original"
 	modTime := img.CreatedAt
 	tag := img.Ref.String()[:32]
 	if shape != (Shape{Format: img.Format}) {
-		name = shape.name()
+		name := shape.name()
 		modTime = st.ModTime()
 		tag = fmt.Sprintf("%s-%s-%x-%x", img.Ref.String()[:16], strings.ReplaceAll(name, ".", "-"), st.Size(), modTime.UnixMicro())
 	}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -77,20 +78,41 @@ SELECT EXISTS (SELECT FROM images WHERE ref = $1)
 	deleteBlobSQL = `DELETE FROM blobs WHERE ref = $1`
 )
 
+// errRowGone says that another removal of the same blob deleted the row while this one waited for its lock.
+var errRowGone = errors.New("the blob's row is gone")
+
+// removeAttempts bounds how often a removal is tried when each time another one was faster.
+const removeAttempts = 20
+
 // RemoveBlob implements image.Store. It is the one place where a transaction stays open over work on the disk: the lock
 // on the row is what keeps an upload of the same bytes from relying on the file that is just being removed, and it must
 // therefore be held until the file is gone. An upload of other bytes is not in its way.
 func (s *ImageStore) RemoveBlob(ctx context.Context, ref blob.Ref, remove func(context.Context) error) (bool, error) {
+	for attempt := 1; ; attempt++ {
+		removed, err := s.tryRemoveBlob(ctx, ref, remove)
+		if !errors.Is(err, errRowGone) || attempt == removeAttempts {
+			return removed, translate(err, "remove blob", nil)
+		}
+	}
+}
+
+func (s *ImageStore) tryRemoveBlob(ctx context.Context, ref blob.Ref, remove func(context.Context) error) (bool, error) {
 	removed := false
 	err := s.db.withTx(ctx, func(tx pgx.Tx) error {
 		removed = false
+		locked, referenced := false, false
 		batch := &pgx.Batch{}
 		batch.Queue(ensureBlobSQL, ref[:])
-		batch.Queue(lockForRemovalSQL, ref[:])
-		referenced := false
+		batch.Queue(lockForRemovalSQL, ref[:]).Exec(func(tag pgconn.CommandTag) error {
+			locked = tag.RowsAffected() == 1
+			return nil
+		})
 		batch.Queue(isReferencedSQL, ref[:]).QueryRow(func(row pgx.Row) error { return row.Scan(&referenced) })
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return err
+		}
+		if !locked {
+			return errRowGone // nothing may be removed without the lock
 		}
 		if referenced {
 			return nil
@@ -102,7 +124,7 @@ func (s *ImageStore) RemoveBlob(ctx context.Context, ref blob.Ref, remove func(c
 		_, err := tx.Exec(ctx, deleteBlobSQL, ref[:])
 		return err
 	})
-	return removed && err == nil, translate(err, "remove blob", nil)
+	return removed && err == nil, err
 }
 
 const unreferencedBlobsSQL = `

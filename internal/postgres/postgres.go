@@ -110,6 +110,16 @@ func (db *DB) Ping(ctx context.Context) error {
 	return nil
 }
 
+const instanceSQL = `SELECT id, EXISTS (SELECT FROM blobs) FROM instance`
+
+// Instance returns the database's own id, and whether it knows any blob.
+func (db *DB) Instance(ctx context.Context) (id string, hasBlobs bool, err error) {
+	if err := db.pool.QueryRow(ctx, instanceSQL).Scan(&id, &hasBlobs); err != nil {
+		return "", false, fmt.Errorf("read the database's id: %w", err)
+	}
+	return id, hasBlobs, nil
+}
+
 // withTx runs fn in one transaction at READ COMMITTED and commits when fn returns nil. What fn returns comes back as
 // it is, so fn translates its own errors. When PostgreSQL gives up on a transaction (serialization failure, deadlock)
 // fn runs again, up to five times in all: it must keep nothing from a run before and do nothing but SQL.

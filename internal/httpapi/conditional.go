@@ -1,0 +1,44 @@
+package httpapi
+
+import (
+	"fmt"
+	"strings"
+)
+
+// etag is the strong validator of a resource: its id and its revision.
+func etag(id string, revision int64) string { return fmt.Sprintf(`"%s-%d"`, id, revision) }
+
+// etagList reports whether an If-Match or If-None-Match header (RFC 9110 §13.1) names the tag. Strong comparison, as
+// If-Match wants, never matches a weak one.
+func etagList(header, tag string, strong bool) bool {
+	if strings.TrimSpace(header) == "*" {
+		return true
+	}
+	for _, candidate := range strings.Split(header, ",") {
+		candidate = strings.TrimSpace(candidate)
+		if weak, ok := strings.CutPrefix(candidate, "W/"); ok {
+			if strong {
+				continue
+			}
+			candidate = weak
+		}
+		if candidate == tag {
+			return true
+		}
+	}
+	return false
+}
+
+// notModified reports whether the client has the representation already.
+func notModified(ifNoneMatch *string, tag string) bool {
+	return ifNoneMatch != nil && etagList(*ifNoneMatch, tag, false)
+}
+
+// ifRevision turns an If-Match header into a condition on the revision; nil when there is none.
+func ifRevision(ifMatch *string, id string) func(int64) bool {
+	if ifMatch == nil {
+		return nil
+	}
+	header := *ifMatch
+	return func(revision int64) bool { return etagList(header, etag(id, revision), true) }
+}

@@ -1,0 +1,102 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/kadr-app/kadr/internal/token"
+)
+
+type contextKey int
+
+const (
+	requestInfoKey contextKey = iota
+	loginKey
+)
+
+// requestInfo is what operations may need of the request beyond its parameters.
+type requestInfo struct {
+	id        string
+	request   *http.Request // as it came; its method may be HEAD
+	body      *body         // nil when the request has none
+	address   netip.Addr
+	userAgent string
+}
+
+func infoOf(ctx context.Context) requestInfo {
+	info, _ := ctx.Value(requestInfoKey).(requestInfo)
+	return info
+}
+
+func requestID(ctx context.Context) string { return infoOf(ctx).id }
+
+// LogHandler adds the request's id to every record that is logged with the request's context.
+func LogHandler(next slog.Handler) slog.Handler { return logHandler{next} }
+
+type logHandler struct{ slog.Handler }
+
+func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
+	if id := requestID(ctx); id != "" {
+		r.AddAttrs(slog.String("request_id", id))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return logHandler{h.Handler.WithAttrs(attrs)}
+}
+
+func (h logHandler) WithGroup(name string) slog.Handler { return logHandler{h.Handler.WithGroup(name)} }
+
+// observe gives the request its id and logs it when it is over. Queries are not logged: they may carry signatures.
+func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		start := time.Now()
+		req := c.Request()
+		info := infoOf(req.Context())
+		info.id = token.ID()
+		info.address = addressOf(c.RealIP())
+		info.userAgent = req.UserAgent()
+		ctx := context.WithValue(req.Context(), requestInfoKey, info)
+		c.SetRequest(req.WithContext(ctx))
+		c.Response().Header().Set("X-Request-Id", info.id)
+
+		// Deferred, since a reply that has to be cut off ends in a panic.
+		defer func() {
+			level := slog.LevelInfo
+			if path := c.Path(); path == "/healthz" || path == "/readyz" {
+				level = slog.LevelDebug
+			}
+			s.log.Log(ctx, level, "request",
+				"method", info.request.Method, "path", req.URL.Path, "status", c.Response().Status,
+				"bytes", c.Response().Size, "duration", time.Since(start).Round(time.Microsecond), "address", info.address)
+		}()
+		if err := next(c); err != nil {
+			c.Error(err)
+		}
+		return nil
+	}
+}
+
+// recoverPanics turns a panic into an internal error, with its stack in the log alone.
+func (s *Server) recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			switch r := recover(); {
+			case r == nil:
+			case r == http.ErrAbortHandler: //nolint:errorlint // net/http compares it like this
+				panic(r)
+			default:
+				err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+			}
+		}()
+		return next(c)
+	}
+}

@@ -1,0 +1,87 @@
+// Package httpapi is Kadr over HTTP: it implements the operations of the contract (one file for each tag) on the nouns,
+// and holds every request against the contract before it reaches them.
+//
+// A request passes, in this order: its id and the log (log.go), the security headers and the rule against other sites
+// (middleware.go), the bounds on what it may send and how slowly (body.go), the login (auth.go), the contract
+// (validate.go), and the generated code, which calls the operation's method on Server. Whatever goes wrong anywhere
+// becomes a problem document in one place (problem.go). Echo and the generated code are known to this package alone.
+package httpapi
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/kadr-app/kadr/api"
+	"github.com/kadr-app/kadr/gen/server"
+	"github.com/kadr-app/kadr/internal/account"
+	"github.com/kadr-app/kadr/internal/image"
+)
+
+// Config is what the HTTP side has to know of the instance.
+type Config struct {
+	BaseURL         string // where people reach it, without a slash at the end
+	Secure          bool   // whether that is by https
+	MaxUploadBytes  int64
+	TrustedProxies  []netip.Prefix // whose X-Forwarded-For is believed
+	SessionLifetime time.Duration
+	// Patience is how long a client may pause in what it sends or takes; 30 seconds when 0.
+	Patience time.Duration
+}
+
+// Checks are what readiness really tries. Each returns nil when it works.
+type Checks struct {
+	Database, Storage, Decoders func(context.Context) error
+}
+
+// Server implements the generated interface: one method for each operation.
+type Server struct {
+	cfg         Config
+	accounts    *account.Service
+	images      *image.Service
+	idempotency IdempotencyStore
+	checks      Checks
+	contract    contractFiles
+	log         *slog.Logger
+}
+
+var _ server.StrictServerInterface = (*Server)(nil)
+
+// New returns the handler of everything that the instance serves: the API, the links, the documentation, and the pages in
+// static.
+func New(cfg Config, accounts *account.Service, images *image.Service, idempotency IdempotencyStore, checks Checks,
+	static fs.FS, log *slog.Logger,
+) (http.Handler, error) {
+	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
+	validator, err := newValidator(api.OpenAPI)
+	if err != nil {
+		return nil, err
+	}
+	files, err := newContractFiles(validator.doc)
+	if err != nil {
+		return nil, err
+	}
+	pages, err := newPages(static)
+	if err != nil {
+		return nil, fmt.Errorf("read the pages: %w", err)
+	}
+	s := &Server{
+		cfg: cfg, accounts: accounts, images: images, idempotency: idempotency, checks: checks, contract: files, log: log,
+	}
+
+	e := echo.New()
+	e.HTTPErrorHandler = s.handleError
+	e.IPExtractor = clientAddress(cfg.TrustedProxies)
+	e.Use(s.observe, s.recoverPanics, securityHeaders, s.sameOrigin(), s.limitTransfer, s.authenticate, validator.middleware)
+	server.RegisterHandlers(e, server.NewStrictHandler(s, nil))
+	e.Any("/docs/:asset", readOnly(docsAsset))
+	pages.register(e)
+	return headAsGet(e), nil
+}

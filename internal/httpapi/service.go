@@ -1,0 +1,110 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/kadr-app/kadr/api"
+	"github.com/kadr-app/kadr/gen/server"
+)
+
+// GetHealth says that the process is alive.
+func (s *Server) GetHealth(context.Context, server.GetHealthRequestObject) (server.GetHealthResponseObject, error) {
+	return server.GetHealth200JSONResponse{Status: server.HealthStatusOk}, nil
+}
+
+// readyTimeout is how long the checks may take together.
+const readyTimeout = 5 * time.Second
+
+// GetReadiness tries the database, the storage and the decoders, all at once.
+func (s *Server) GetReadiness(ctx context.Context, _ server.GetReadinessRequestObject) (server.GetReadinessResponseObject, error) {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	checks := []struct {
+		name string
+		run  func(context.Context) error
+	}{{"database", s.checks.Database}, {"storage", s.checks.Storage}, {"decoders", s.checks.Decoders}}
+	states := make([]server.CheckStatus, len(checks))
+	var wg sync.WaitGroup
+	for i, check := range checks {
+		wg.Go(func() {
+			states[i] = server.CheckStatusOk
+			if err := check.run(ctx); err != nil {
+				states[i] = server.CheckStatusFailing
+				s.log.ErrorContext(ctx, "not ready", "check", check.name, "error", err)
+			}
+		})
+	}
+	wg.Wait()
+	r := server.Readiness{Status: server.CheckStatusOk, Database: states[0], Storage: states[1], Decoders: states[2]}
+	for _, state := range states {
+		if state != server.CheckStatusOk {
+			r.Status = server.CheckStatusFailing
+			return server.GetReadiness503JSONResponse(r), nil
+		}
+	}
+	return server.GetReadiness200JSONResponse(r), nil
+}
+
+// contractFiles are the contract as it is served.
+type contractFiles struct {
+	yamlTag, jsonTag string
+	json             map[string]any
+	uploadSchema     *openapi3.Schema // of the upload's form, whose fields are validated one by one as they come
+}
+
+func newContractFiles(doc *openapi3.T) (contractFiles, error) {
+	b, err := json.Marshal(doc)
+	if err != nil {
+		return contractFiles{}, fmt.Errorf("write the contract as JSON: %w", err)
+	}
+	var object map[string]any
+	if err := json.Unmarshal(b, &object); err != nil {
+		return contractFiles{}, fmt.Errorf("read the contract as JSON: %w", err)
+	}
+	upload := doc.Components.Schemas["ImageUpload"]
+	if upload == nil {
+		return contractFiles{}, errors.New("the contract has no schema ImageUpload")
+	}
+	return contractFiles{
+		yamlTag: contentTag(api.OpenAPI), jsonTag: contentTag(b), json: object, uploadSchema: upload.Value,
+	}, nil
+}
+
+// contentTag is a strong ETag of the bytes.
+func contentTag(b []byte) string {
+	h := sha256.Sum256(b)
+	return `"` + hex.EncodeToString(h[:16]) + `"`
+}
+
+// GetContractYAML serves the contract as it was written.
+func (s *Server) GetContractYAML(_ context.Context, req server.GetContractYAMLRequestObject) (server.GetContractYAMLResponseObject, error) {
+	tag := s.contract.yamlTag
+	if notModified(req.Params.IfNoneMatch, tag) {
+		return server.GetContractYAML304Response{Headers: server.NotModifiedResponseHeaders{ETag: &tag}}, nil
+	}
+	return server.GetContractYAML200ApplicationYamlResponse{
+		Body: bytes.NewReader(api.OpenAPI), ContentLength: int64(len(api.OpenAPI)),
+		Headers: server.GetContractYAML200ResponseHeaders{ETag: &tag},
+	}, nil
+}
+
+// GetContractJSON serves the contract for tools that read only JSON.
+func (s *Server) GetContractJSON(_ context.Context, req server.GetContractJSONRequestObject) (server.GetContractJSONResponseObject, error) {
+	tag := s.contract.jsonTag
+	if notModified(req.Params.IfNoneMatch, tag) {
+		return server.GetContractJSON304Response{Headers: server.NotModifiedResponseHeaders{ETag: &tag}}, nil
+	}
+	return server.GetContractJSON200JSONResponse{
+		Body: s.contract.json, Headers: server.GetContractJSON200ResponseHeaders{ETag: &tag},
+	}, nil
+}
