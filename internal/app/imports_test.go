@@ -1,0 +1,101 @@
+package app_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Imports run one way: cmd → app → {httpapi, postgres, worker, doctor} → {account, image} → {blob, imaging} → apperr. Each
+// row says for a folder and what is below it which imports are forbidden there; tests may wire whatever they need.
+func TestImportsRunOneWay(t *testing.T) {
+	t.Parallel()
+	const (
+		module = "github.com/kadr-app/kadr"
+		echo   = "github.com/labstack/echo"
+		pgx    = "github.com/jackc/pgx"
+		kin    = "github.com/getkin/kin-openapi"
+		server = module + "/gen/server"
+	)
+	ours := func(names ...string) (paths []string) {
+		for _, name := range names {
+			paths = append(paths, module+"/internal/"+name)
+		}
+		return paths
+	}
+	adapters := ours("httpapi", "postgres", "worker", "doctor")
+	above := append(ours("app"), module+"/cmd")
+	forbidden := map[string][]string{
+		"internal/apperr":   {module},
+		"internal/token":    {module},
+		"internal/config":   {module},
+		"internal/blob":     append(ours("image", "account", "imaging"), append(adapters, append(above, echo, pgx, server)...)...),
+		"internal/imaging":  append(ours("image", "account", "blob"), append(adapters, append(above, echo, pgx, server)...)...),
+		"internal/account":  append(ours("image", "blob", "imaging"), append(adapters, append(above, echo, pgx, server)...)...),
+		"internal/image":    append(ours("account"), append(adapters, append(above, echo, pgx, server)...)...),
+		"internal/httpapi":  append(ours("postgres", "worker", "doctor"), append(above, pgx)...),
+		"internal/postgres": append(ours("httpapi", "worker"), append(above, echo, server)...),
+		"internal/worker":   append(ours("httpapi", "postgres", "doctor"), append(above, echo, pgx, server)...),
+		"internal/doctor":   append(ours("httpapi", "postgres", "worker"), append(above, echo, pgx, server)...),
+		"internal/app":      {module + "/cmd", echo, pgx, server, kin},
+		"cmd":               {echo, pgx, server, kin},
+		"db":                {module, echo},
+		"api":               {module, echo, pgx},
+		"gen":               {module + "/internal", module + "/cmd", pgx},
+		"static":            {module},
+		"internal/bench":    {echo, server},
+		"internal/testdb":   append(adapters[:1:1], above...),
+	}
+	checked := 0
+	root := filepath.Join("..", "..")
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules" || d.Name() == "build") {
+			return fs.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		for folder, not := range forbidden {
+			if !within(rel, folder) {
+				continue
+			}
+			for _, imported := range file.Imports {
+				name, err := strconv.Unquote(imported.Path.Value)
+				if err != nil {
+					return err
+				}
+				checked++
+				for _, prefix := range not {
+					if within(name, prefix) && !within(name, module+"/"+folder) { // a folder may import what is below it
+						t.Errorf("%s imports %s", path, name)
+					}
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if checked < 500 {
+		t.Errorf("only %d imports were looked at: the walk has lost its way", checked)
+	}
+}
+
+// within reports whether path is folder or below it.
+func within(path, folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") }

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/kadr-app/kadr/db"
+	"github.com/kadr-app/kadr/internal/account"
+	"github.com/kadr-app/kadr/internal/blob"
+	"github.com/kadr-app/kadr/internal/image"
+	"github.com/kadr-app/kadr/internal/imaging"
+	"github.com/kadr-app/kadr/internal/postgres"
+	"github.com/kadr-app/kadr/internal/token"
+)
+
+const writers = 8
+
+// sizes of the files, in bytes.
+var sizes = []struct {
+	name string
+	size int
+}{{"100 KB", 100 << 10}, {"1 MB", 1 << 20}, {"10 MB", 10 << 20}}
+
+// payload is bytes that differ at every call in one number, so that nothing is stored twice.
+type payload struct {
+	data []byte
+	at   int // where the number goes
+	next atomic.Uint64
+}
+
+func newPayload(size int) *payload {
+	p := &payload{data: make([]byte, size)}
+	_, _ = rand.Read(p.data)
+	return p
+}
+
+// reader returns the payload with a number of its own.
+func (p *payload) reader() io.Reader {
+	var number [8]byte
+	binary.BigEndian.PutUint64(number[:], p.next.Add(1))
+	return io.MultiReader(bytes.NewReader(p.data[:p.at]), bytes.NewReader(number[:]), bytes.NewReader(p.data[p.at+8:]))
+}
+
+// bareLoop hashes, writes, fsyncs, names and inserts one row: what storing a file costs at the least.
+func bareLoop(dir string, pool *pgxpool.Pool, p *payload) (side, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	_, err := pool.Exec(context.Background(), `CREATE TABLE IF NOT EXISTS bare (ref bytea PRIMARY KEY, size bigint NOT NULL)`)
+	if err != nil {
+		return nil, err
+	}
+	one := func(ctx context.Context, _ int) error {
+		f, err := os.CreateTemp(dir, "tmp-")
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		h := sha256.New()
+		size, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(f, h)}, p.reader(), make([]byte, 128<<10))
+		if err != nil {
+			return err
+		}
+		if err := f.Sync(); err != nil {
+			return err
+		}
+		ref := h.Sum(nil)
+		if err := os.Rename(f.Name(), filepath.Join(dir, hex.EncodeToString(ref))); err != nil {
+			return err
+		}
+		_, err = pool.Exec(context.WithoutCancel(ctx), `INSERT INTO bare (ref, size) VALUES ($1, $2)`, ref, size)
+		return err
+	}
+	return func(ctx context.Context) (int, error) { return parallel(ctx, writers, one) }, nil
+}
+
+// store compares Stage, Commit and the rows with the bare loop.
+func (b *bench) store(ctx context.Context) error {
+	if err := db.Migrate(ctx, b.cluster.URL(), slog.New(slog.DiscardHandler)); err != nil {
+		return err
+	}
+	pool, err := pgxpool.New(ctx, b.cluster.URL())
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	database, err := postgres.Open(ctx, b.cluster.URL(), postgres.Options{})
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	accounts := account.New(postgres.NewAccountStore(database), account.Config{})
+	images := postgres.NewImageStore(database)
+	for _, s := range sizes {
+		dir := filepath.Join(b.dir, fmt.Sprintf("store-%d", s.size))
+		blobs, err := blob.OpenDir(filepath.Join(dir, "kadr"))
+		if err != nil {
+			return err
+		}
+		// Writers are different people: one account's uploads wait for each other by design, on the row with its quota.
+		owners := make([]account.Account, writers)
+		for i := range owners {
+			if owners[i], err = accounts.CreateAccount(ctx, account.AccountRequest{
+				Name: fmt.Sprintf("store-%d-%d", s.size, i), Password: token.Secret(),
+			}); err != nil {
+				return err
+			}
+		}
+		p := newPayload(s.size)
+		ours := func(ctx context.Context) (int, error) {
+			return parallel(ctx, writers, func(ctx context.Context, worker int) error {
+				return storeOne(context.WithoutCancel(ctx), blobs, images, owners[worker], p.reader())
+			})
+		}
+		limit, err := bareLoop(filepath.Join(dir, "bare"), pool, p)
+		if err != nil {
+			return err
+		}
+		if err := b.compare(ctx, "store "+s.name+", "+fmt.Sprint(writers)+" writers", 0.8, ours, limit); err != nil {
+			return err
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// storeOne does what an upload does once its picture is known: all the bytes, and all the rows.
+func storeOne(ctx context.Context, blobs *blob.Dir, images *postgres.ImageStore, owner account.Account, r io.Reader) error {
+	staged, err := blobs.Stage(ctx, r, 1<<30)
+	if err != nil {
+		return err
+	}
+	defer staged.Discard()
+	reservation, err := images.ReserveBlob(ctx, staged.Ref(), staged.Size(), time.Minute)
+	if err != nil {
+		return err
+	}
+	if err := blobs.Commit(ctx, staged); err != nil {
+		return err
+	}
+	_, _, err = images.CreateImage(ctx, image.Image{
+		ID: token.ID(), AccountID: owner.ID, Ref: staged.Ref(), Format: imaging.PNG, Width: 1, Height: 1, Frames: 1,
+		Size: staged.Size(), Filename: "bench.png", Visibility: image.Unlisted, Placeholder: []byte{1},
+	}, reservation, false)
+	return err
+}
