@@ -101,6 +101,8 @@ export function parseRetryAfter(value, now) {
  */
 export function explain(error, now = Date.now()) {
   if (!(error instanceof Problem)) return 'Something went wrong in this page. Reload it and try again.';
+  // The server's own sentence is for programs too, and speaks of API keys.
+  if (error.is('unauthenticated')) return 'Your session has ended. Sign in and try again.';
   if (error.retryAfter === null) return error.message;
   const when = `Try again ${formatWait(error.retryAfter)}, at ${formatClock(now + error.retryAfter * 1000)}.`;
   // The server's own sentence for 429 already has the wait in it, without the clock.

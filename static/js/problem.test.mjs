@@ -20,6 +20,8 @@ test('people are told what happened and when to try again', () => {
   const limited = explain(make({ status: 429, retryAfter: 30, detail: 'Too many attempts. Try again in 30 seconds.' }));
   assert.match(limited, /^Too many attempts\. Try again in 30 seconds, at \d{1,2}:\d\d:\d\d.*\.$/);
   assert.match(explain(make({ status: 503, retryAfter: 5 })), /^Detail\. Try again in 5 seconds, at /);
+  assert.equal(explain(make({ type: '/problems/unauthenticated', status: 401, detail: 'Sign in, or send an API key.' })),
+    'Your session has ended. Sign in and try again.');
   assert.match(explain(new RangeError('internal words')), /^Something went wrong in this page/);
 });
 

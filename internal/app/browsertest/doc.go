@@ -5,7 +5,7 @@
 // content policy, a dialog of the browser's, a request to anywhere but the instance, or an answer that should not be,
 // fails the test.
 //
-// Chromium is what KADR_CHROMIUM names, or else one of the usual names in PATH. A machine without one makes the tests
-// fail; they never skip. With `go test -artifacts` they leave a picture of every page that they look at, and of where a
-// test failed.
+// Chromium is what KADR_CHROMIUM names, or else the one that the machine has under a usual name. A machine without one
+// makes the tests fail; they never skip. With `go test -artifacts` they leave a picture of every page that they look at,
+// and of where a test failed.
 package browsertest

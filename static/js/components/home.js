@@ -35,12 +35,15 @@ export function homeView(root, context, _params, signal) {
   context.session.watch((state) => {
     if (modeOf(state) === mode) return;
     mode = modeOf(state);
+    const focused = root.contains(document.activeElement);
     shown.abort();
     shown = childController(signal);
     if (mode === 'member') mountMember(root, context, shown.signal);
     else if (mode === 'visitor') mountVisitor(root, context, shown.signal);
     else if (mode === 'failed') mountFailure(root, context, shown.signal);
     else render(root, html`<p class="loading" role="status">Loading…</p>`);
+    // What had the focus is gone, such as the button that signs in: go on where the new content begins.
+    if (focused) root.focus({ preventScroll: true });
   }, signal);
 }
 

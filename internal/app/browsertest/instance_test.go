@@ -1,0 +1,200 @@
+package browsertest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/kadr-app/kadr/internal/app"
+	"github.com/kadr-app/kadr/internal/config"
+	"github.com/kadr-app/kadr/internal/testdb"
+)
+
+// password is everybody's.
+const password = "correct horse battery"
+
+// instance is the whole program, running, with a database and a folder of its own.
+type instance struct {
+	base string // http://127.0.0.1:port, as the links have it
+}
+
+func newInstance(t *testing.T) *instance {
+	t.Helper()
+	address := freeAddress(t)
+	in := &instance{base: "http://" + address}
+	cfg, err := config.Parse(map[string]string{
+		"KADR_LISTEN": address, "KADR_PUBLIC_URL": in.base, "KADR_DATA_DIR": t.TempDir(),
+		"KADR_DATABASE_URL": testdb.New(t).URL, "KADR_DATABASE_MAX_CONNS": "6", "KADR_DECODERS": "1",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	a, err := app.New(t.Context(), cfg, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		select {
+		case err := <-ended:
+			if err = errors.Join(err, a.Close()); err != nil {
+				t.Errorf("the instance did not stop cleanly: %v", err)
+			}
+		case <-time.After(patience):
+			t.Error("the instance does not stop")
+		}
+	})
+	return in
+}
+
+// freeAddress finds a port before the instance takes it, since the links that it hands out name the port.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// person is somebody who uses the instance without the page: what a story needs to be there beforehand, or to happen
+// behind the page's back.
+type person struct {
+	in   *instance
+	name string
+	http *http.Client
+}
+
+// image is what of a picture's data the stories need.
+type image struct {
+	ID      string `json:"id"`
+	URL     string `json:"url"`
+	PageURL string `json:"page_url"`
+}
+
+// stranger is nobody in particular.
+func (in *instance) stranger() *person { return &person{in: in, http: &http.Client{Timeout: patience}} }
+
+// register makes an account and signs it in.
+func (in *instance) register(t *testing.T, name string) *person {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &person{in: in, name: name, http: &http.Client{Timeout: patience, Jar: jar}}
+	p.mustJSON(t, http.MethodPost, "/api/v1/accounts", map[string]string{"name": name, "password": password})
+	p.signIn(t)
+	return p
+}
+
+// signIn starts a session.
+func (p *person) signIn(t *testing.T) {
+	t.Helper()
+	p.mustJSON(t, http.MethodPost, "/api/v1/sessions", map[string]string{"name": p.name, "password": password})
+}
+
+// session is the cookie of the person's session.
+func (p *person) session(t *testing.T) *http.Cookie {
+	t.Helper()
+	base, err := url.Parse(p.in.base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range p.http.Jar.Cookies(base) {
+		return c
+	}
+	t.Fatalf("%s has no session", p.name)
+	return nil
+}
+
+// signOutEverywhere ends all sessions of the account, also those in browsers.
+func (p *person) signOutEverywhere(t *testing.T) {
+	t.Helper()
+	p.must(t, http.MethodDelete, "/api/v1/sessions", "", nil)
+}
+
+func (p *person) upload(t *testing.T, f file, visibility string) image {
+	t.Helper()
+	query := url.Values{"filename": {f.name}, "visibility": {visibility}}
+	var i image
+	reply := p.must(t, http.MethodPost, "/api/v1/images?"+query.Encode(), "application/octet-stream", f.bytes)
+	if err := json.Unmarshal(reply, &i); err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+func (p *person) describe(t *testing.T, i image, patch map[string]string) {
+	t.Helper()
+	body, err := json.Marshal(patch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.must(t, http.MethodPatch, "/api/v1/images/"+i.ID, "application/merge-patch+json", body)
+}
+
+func (p *person) delete(t *testing.T, i image) {
+	t.Helper()
+	p.must(t, http.MethodDelete, "/api/v1/images/"+i.ID, "", nil)
+}
+
+// get follows a link.
+func (p *person) get(t *testing.T, link string) (status int, body []byte) {
+	t.Helper()
+	return p.do(t, http.MethodGet, link, "", nil)
+}
+
+func (p *person) mustJSON(t *testing.T, method, path string, body any) {
+	t.Helper()
+	text, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.must(t, method, path, "application/json", text)
+}
+
+// must sends a request that has to succeed.
+func (p *person) must(t *testing.T, method, path, contentType string, body []byte) []byte {
+	t.Helper()
+	status, reply := p.do(t, method, p.in.base+path, contentType, body)
+	if !slices.Contains([]int{http.StatusOK, http.StatusCreated, http.StatusNoContent}, status) {
+		t.Fatalf("%s %s: %d: %s", method, path, status, reply)
+	}
+	return reply
+}
+
+func (p *person) do(t *testing.T, method, link, contentType string, body []byte) (status int, reply []byte) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, link, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	res, err := p.http.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if reply, err = io.ReadAll(res.Body); err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, reply
+}

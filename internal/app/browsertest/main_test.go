@@ -1,0 +1,36 @@
+package browsertest_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/kadr-app/kadr/internal/imaging"
+)
+
+func TestMain(m *testing.M) {
+	imaging.DecoderMain() // the instances start their decoders from this binary
+	os.Exit(m.Run())
+}
+
+// TestPages is all of the package's tests, so that they share a browser, which takes a second to start, without a
+// variable to hold it.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	c := startChromium(t)
+	for name, story := range map[string]func(*testing.T, *chromium){
+		"FirstVisit":        testFirstVisit,
+		"DropAndPaste":      testDropAndPaste,
+		"NastyFileName":     testNastyFileName,
+		"PicturePage":       testPicturePage,
+		"MissingPictures":   testMissingPictures,
+		"SessionEnded":      testSessionEnded,
+		"SessionEndedThere": testSessionEndedThere,
+		"Documentation":     testDocumentation,
+		"WatchSees":         testWatchSees,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			story(t, c)
+		})
+	}
+}
