@@ -86,21 +86,17 @@ CREATE TABLE idempotency_keys (
 CREATE INDEX idempotency_keys_created_idx ON idempotency_keys (created_at);
 
 -- Bytes known by their SHA-256. The row is there before the file gets its name, and is locked while the file is removed.
+-- Uploads under way hold the blob until their image refers to it; those that died hold it until reserved_until. Neither
+-- column is indexed, so that counting down is a HOT update, for which the fill factor leaves room.
 CREATE TABLE blobs (
-    ref        bytea PRIMARY KEY CONSTRAINT blobs_ref_check CHECK (octet_length(ref) = 32),
-    size       bigint NOT NULL CONSTRAINT blobs_size_check CHECK (size >= 0),
-    lost_at    timestamptz, -- when doctor found that the bytes are missing or damaged; null while they are sound
-    created_at timestamptz NOT NULL DEFAULT now()
-);
+    ref            bytea PRIMARY KEY CONSTRAINT blobs_ref_check CHECK (octet_length(ref) = 32),
+    size           bigint NOT NULL CONSTRAINT blobs_size_check CHECK (size >= 0),
+    uploads        integer NOT NULL DEFAULT 0 CONSTRAINT blobs_uploads_check CHECK (uploads >= 0),
+    reserved_until timestamptz NOT NULL DEFAULT '-infinity',
+    lost_at        timestamptz, -- when doctor found that the bytes are missing or damaged; null while they are sound
+    created_at     timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 85);
 CREATE INDEX blobs_created_idx ON blobs (created_at);
-
--- Uploads between reserving a blob and inserting the image that references it: while one is here the blob stays.
-CREATE TABLE blob_reservations (
-    id         text PRIMARY KEY,
-    ref        bytea NOT NULL,
-    expires_at timestamptz NOT NULL
-);
-CREATE INDEX blob_reservations_ref_idx ON blob_reservations (ref);
 
 -- One account's named references to blobs. account_name is repeated here, so that the feed reads one table.
 CREATE TABLE images (
@@ -139,5 +135,5 @@ CREATE TABLE deleted_images (
 );
 
 -- +goose Down
-DROP TABLE deleted_images, images, blob_reservations, blobs, idempotency_keys, rate_limits, invites, api_keys, sessions,
+DROP TABLE deleted_images, images, blobs, idempotency_keys, rate_limits, invites, api_keys, sessions,
     account_usage, accounts, instance;

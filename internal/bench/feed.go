@@ -30,14 +30,14 @@ ORDER BY created_at DESC, id DESC LIMIT 21`
 
 // feed compares the feed's page with pgbench running its statement, and a page far down with the first.
 func (b *bench) feed(ctx context.Context) error {
-	if err := b.fill(ctx); err != nil {
-		return err
-	}
-	k, err := b.start(ctx, port, "GOGC=400", "GOMEMLIMIT=512MiB")
+	k, err := b.start(ctx, port) // first, since a database that has pictures already wants the storage that they are in
 	if err != nil {
 		return err
 	}
 	defer func() { _ = k.stop() }()
+	if err := b.fill(ctx); err != nil {
+		return err
+	}
 	far, err := k.walkFeed(b.images / 2)
 	if err != nil {
 		return err

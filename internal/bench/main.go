@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -85,7 +86,7 @@ func (b *bench) run(ctx context.Context, only string) (err error) {
 		}
 		fmt.Fprintf(os.Stderr, "%s: measuring %s…\n", time.Now().Format(time.TimeOnly), section.name)
 		if err := section.run(ctx); err != nil {
-			return fmt.Errorf("%s: %w", section.name, err)
+			return errors.Join(fmt.Errorf("%s: %w", section.name, err), b.table.Flush())
 		}
 	}
 	return b.table.Flush()

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	neturl "net/url"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -89,15 +90,30 @@ func bareLoop(dir string, pool *pgxpool.Pool, p *payload) (side, error) {
 
 // store compares Stage, Commit and the rows with the bare loop.
 func (b *bench) store(ctx context.Context) error {
-	if err := db.Migrate(ctx, b.cluster.URL(), slog.New(slog.DiscardHandler)); err != nil {
+	// A database of its own: the server's belongs together with the server's storage.
+	admin, err := pgxpool.New(ctx, b.cluster.URL())
+	if err != nil {
 		return err
 	}
-	pool, err := pgxpool.New(ctx, b.cluster.URL())
+	defer admin.Close()
+	if _, err := admin.Exec(ctx, `CREATE DATABASE store`); err != nil {
+		return err
+	}
+	parsed, err := neturl.Parse(b.cluster.URL())
+	if err != nil {
+		return err
+	}
+	parsed.Path = "/store"
+	url := parsed.String()
+	if err := db.Migrate(ctx, url, slog.New(slog.DiscardHandler)); err != nil {
+		return err
+	}
+	pool, err := pgxpool.New(ctx, url)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	database, err := postgres.Open(ctx, b.cluster.URL(), postgres.Options{})
+	database, err := postgres.Open(ctx, url, postgres.Options{})
 	if err != nil {
 		return err
 	}
@@ -146,8 +162,7 @@ func storeOne(ctx context.Context, blobs *blob.Dir, images *postgres.ImageStore,
 		return err
 	}
 	defer staged.Discard()
-	reservation, err := images.ReserveBlob(ctx, staged.Ref(), staged.Size(), time.Minute)
-	if err != nil {
+	if err := images.ReserveBlob(ctx, staged.Ref(), staged.Size(), time.Minute); err != nil {
 		return err
 	}
 	if err := blobs.Commit(ctx, staged); err != nil {
@@ -156,6 +171,6 @@ func storeOne(ctx context.Context, blobs *blob.Dir, images *postgres.ImageStore,
 	_, _, err = images.CreateImage(ctx, image.Image{
 		ID: token.ID(), AccountID: owner.ID, Ref: staged.Ref(), Format: imaging.PNG, Width: 1, Height: 1, Frames: 1,
 		Size: staged.Size(), Filename: "bench.png", Visibility: image.Unlisted, Placeholder: []byte{1},
-	}, reservation, false)
+	}, false)
 	return err
 }

@@ -133,8 +133,7 @@ func TestDamagedUnderAnUpload(t *testing.T) {
 	img := r.picture(t)
 	good := r.read(t, img.Ref)
 	r.flip(t, img.Ref)
-	reservation, err := r.images.ReserveBlob(t.Context(), img.Ref, img.Size, time.Minute)
-	if err != nil {
+	if err := r.images.ReserveBlob(t.Context(), img.Ref, img.Size, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	if got := r.expect(t, deepRepair, doctor.Damaged)[0]; got.Repaired || got.Blocked == "" {
@@ -143,7 +142,7 @@ func TestDamagedUnderAnUpload(t *testing.T) {
 	if len(r.read(t, img.Ref)) == 0 || r.isLost(t, img.Ref) {
 		t.Error("something was changed")
 	}
-	if err := r.images.ReleaseBlob(t.Context(), reservation); err != nil {
+	if err := r.images.ReleaseBlob(t.Context(), img.Ref); err != nil {
 		t.Fatal(err)
 	}
 	r.pictureOf(t, good) // as Commit replaces what is damaged
@@ -160,12 +159,11 @@ func TestFoundAgain(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	// An upload that has named its file and not yet inserted its picture is about to say so itself.
-	reservation, err := r.images.ReserveBlob(t.Context(), img.Ref, img.Size, time.Minute)
-	if err != nil {
+	if err := r.images.ReserveBlob(t.Context(), img.Ref, img.Size, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	r.expect(t, repair)
-	if err := r.images.ReleaseBlob(t.Context(), reservation); err != nil {
+	if err := r.images.ReleaseBlob(t.Context(), img.Ref); err != nil {
 		t.Fatal(err)
 	}
 	// What was lost is believed by nothing but its hash.
@@ -200,7 +198,7 @@ func TestUnreferenced(t *testing.T) {
 	bare := sha256.Sum256([]byte("a row without a file"))
 	r.exec(t, `INSERT INTO blobs (ref, size) VALUES ($1, 5)`, bare[:])
 	reserved := blob.Ref(sha256.Sum256([]byte("an upload under way")))
-	if _, err := r.images.ReserveBlob(t.Context(), reserved, 5, time.Minute); err != nil {
+	if err := r.images.ReserveBlob(t.Context(), reserved, 5, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	r.expect(t, look, doctor.Unreferenced, doctor.Unreferenced)

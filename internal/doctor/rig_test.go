@@ -81,8 +81,7 @@ func (r *rig) upload(ctx context.Context, content []byte) (image.Image, error) {
 		return image.Image{}, err
 	}
 	defer staged.Discard()
-	reservation, err := r.images.ReserveBlob(ctx, staged.Ref(), staged.Size(), time.Minute)
-	if err != nil {
+	if err := r.images.ReserveBlob(ctx, staged.Ref(), staged.Size(), time.Minute); err != nil {
 		return image.Image{}, err
 	}
 	if err := r.blobs.Commit(ctx, staged); err != nil {
@@ -91,7 +90,7 @@ func (r *rig) upload(ctx context.Context, content []byte) (image.Image, error) {
 	img, _, err := r.images.CreateImage(ctx, image.Image{
 		ID: token.ID(), AccountID: anna, Ref: staged.Ref(), Format: imaging.PNG, Width: 1, Height: 1, Frames: 1,
 		Size: staged.Size(), Filename: "a.png", Visibility: image.Public, Placeholder: []byte{},
-	}, reservation, true)
+	}, true)
 	return img, err
 }
 

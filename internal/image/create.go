@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/kadr-app/kadr/internal/apperr"
 	"github.com/kadr-app/kadr/internal/blob"
 	"github.com/kadr-app/kadr/internal/imaging"
 	"github.com/kadr-app/kadr/internal/imaging/metadata"
@@ -106,23 +107,25 @@ func (s *Service) keep(ctx context.Context, original *blob.Staged, img Image, al
 }
 
 func (s *Service) tryKeep(ctx context.Context, original *blob.Staged, img Image, allowDuplicate bool) (Image, bool, error) {
-	reservation, err := s.store.ReserveBlob(ctx, img.Ref, img.Size, reservationLifetime)
-	if err != nil {
+	if err := s.store.ReserveBlob(ctx, img.Ref, img.Size, reservationLifetime); err != nil {
 		return Image{}, false, err
 	}
 	var kept Image
 	var created bool
-	if err = s.blobs.Commit(ctx, original); err == nil {
-		kept, created, err = s.store.CreateImage(ctx, img, reservation, allowDuplicate)
+	err := s.blobs.Commit(ctx, original)
+	if err == nil {
+		kept, created, err = s.store.CreateImage(ctx, img, allowDuplicate)
 	}
-	if err != nil {
-		// If it was over the quota, say, the bytes go at once; what cannot be undone now is left to the sweep.
-		if e := s.store.ReleaseBlob(ctx, reservation); e == nil {
-			s.reclaim(ctx, []Image{img})
-		}
-		return Image{}, false, err
+	if err == nil {
+		return kept, created, nil
 	}
-	return kept, created, nil
+	if apperr.KindOf(err) == apperr.Internal {
+		// Otherwise CreateImage has ended it. Should it have done so here too, an upload of the same bytes may find its own
+		// reservation gone, and makes another.
+		_ = s.store.ReleaseBlob(ctx, img.Ref) // best effort: it runs out by itself
+	}
+	s.reclaim(ctx, []Image{img})
+	return Image{}, false, err
 }
 
 // strip returns the file without its private metadata: received itself where there is none, or it is to be kept. The

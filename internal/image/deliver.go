@@ -43,7 +43,8 @@ type File struct {
 // Errors of OpenFile.
 var (
 	errFormat = apperr.New(apperr.NotFound, "format_unavailable", "This picture is not available in that format.")
-	errWidth  = apperr.New(apperr.Invalid, "invalid_request", "Pictures of this format come in their own width only.").At("?w")
+	errWidth  = apperr.New(apperr.Invalid, "width_unavailable", "A picture of this format comes in its own width only. Ask for another format.").At("?w")
+	errLadder = apperr.New(apperr.Invalid, "width_unavailable", "There is no such width.").At("?w")
 )
 
 // OpenFile opens a picture that viewer may see, in the shape asked for: the original to the byte when the shape asks for
@@ -108,7 +109,7 @@ func (img Image) normalize(shape Shape) (Shape, error) {
 		return shape, errFormat
 	}
 	if shape.Width != 0 && !slices.Contains(Ladder(), shape.Width) {
-		return shape, errWidth
+		return shape, errLadder
 	}
 	return shape, nil
 }

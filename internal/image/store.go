@@ -14,15 +14,16 @@ import (
 // the file, and goes ahead only if neither an image nor a reservation refers to it. So a file is never removed under an
 // upload, and a named file without a row is left behind by nothing but a crash of the database.
 type Store interface {
-	// ReserveBlob makes sure that the blob's row exists and stays until the reservation ends, and returns the
-	// reservation's id. It waits for a removal of the same blob to finish.
-	ReserveBlob(ctx context.Context, ref blob.Ref, size int64, lifetime time.Duration) (string, error)
+	// ReserveBlob makes sure that the blob's row exists and stays: until CreateImage or ReleaseBlob, one for each
+	// reservation, or until its lifetime is over. It waits for a removal of the same blob to finish.
+	ReserveBlob(ctx context.Context, ref blob.Ref, size int64, lifetime time.Duration) error
 	// ReleaseBlob ends a reservation that led to nothing.
-	ReleaseBlob(ctx context.Context, reservation string) error
-	// CreateImage inserts the image and ends the reservation; the account's usage grows within its quota (ErrQuota). When
-	// the account has an image of the same blob already and duplicates are not allowed, that one is returned, with false.
-	// ErrReservation when the reservation no longer counts.
-	CreateImage(ctx context.Context, img Image, reservation string, allowDuplicate bool) (Image, bool, error)
+	ReleaseBlob(ctx context.Context, ref blob.Ref) error
+	// CreateImage inserts the image and ends a reservation of its blob; the account's usage grows within its quota
+	// (ErrQuota). When the account has an image of the same blob already and duplicates are not allowed, that one is
+	// returned, with false. ErrReservation when no reservation is left. After an internal error the reservation may be
+	// there still, otherwise it is over.
+	CreateImage(ctx context.Context, img Image, allowDuplicate bool) (Image, bool, error)
 
 	// Image returns one image; ErrNotFound or ErrGone.
 	Image(ctx context.Context, id string) (Image, error)
@@ -45,6 +46,6 @@ type Store interface {
 	UnreferencedBlobs(ctx context.Context, age time.Duration, limit int) ([]blob.Ref, error)
 	// KnownBlobs returns those of refs that have a row.
 	KnownBlobs(ctx context.Context, refs []blob.Ref) (map[blob.Ref]bool, error)
-	// SweepReservations deletes reservations that have run out.
+	// SweepReservations ends the reservations of uploads that died.
 	SweepReservations(ctx context.Context) error
 }

@@ -10,57 +10,40 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/kadr-app/kadr/internal/blob"
-	"github.com/kadr-app/kadr/internal/image"
-	"github.com/kadr-app/kadr/internal/token"
 )
 
 const (
 	// A reservation need not survive a crash of the database: CreateImage notices that it is gone. So it does not wait
 	// for the disk. (SET LOCAL works in an explicit transaction only, set_config in the batch's implicit one too.)
-	reserveAsyncSQL = `SELECT set_config('synchronous_commit', 'off', true)`
+	asyncCommitSQL = `SELECT set_config('synchronous_commit', 'off', true)`
 
-	// Inserting waits for a removal of the same blob that has made its row, and FOR SHARE for one that has locked it: it
-	// is in the way of RemoveBlob's FOR UPDATE, and of nothing else. No row when the blob was just removed.
-	reserveSQL = `
-WITH made AS (INSERT INTO blobs (ref, size) VALUES ($2, $3) ON CONFLICT (ref) DO NOTHING RETURNING ref),
-     found AS (SELECT ref FROM blobs WHERE ref = $2 FOR SHARE)
-INSERT INTO blob_reservations (id, ref, expires_at)
-SELECT $1, ref, now() + $4::interval FROM (SELECT ref FROM made UNION SELECT ref FROM found) b`
+	// Waits for a removal that has locked the row; when that deleted it, PostgreSQL inserts after all.
+	reserveBlobSQL = `
+INSERT INTO blobs AS b (ref, size, uploads, reserved_until) VALUES ($1, $2, 1, now() + $3::interval)
+ON CONFLICT (ref) DO UPDATE
+SET uploads = b.uploads + 1, reserved_until = greatest(b.reserved_until, excluded.reserved_until)`
+
+	releaseBlobSQL = `UPDATE blobs SET uploads = uploads - 1 WHERE ref = $1 AND uploads > 0`
 )
 
-// reserveAttempts bounds how often a reservation is tried when each time a removal was faster.
-const reserveAttempts = 20
-
 // ReserveBlob implements image.Store.
-func (s *ImageStore) ReserveBlob(ctx context.Context, ref blob.Ref, size int64, lifetime time.Duration) (string, error) {
-	id := token.ID()
-	for range reserveAttempts {
-		batch := &pgx.Batch{}
-		batch.Queue(reserveAsyncSQL)
-		reserved := false
-		batch.Queue(reserveSQL, id, ref[:], size, lifetime).Exec(func(tag pgconn.CommandTag) error {
-			reserved = tag.RowsAffected() == 1
-			return nil
-		})
-		if err := s.db.pool.SendBatch(ctx, batch).Close(); err != nil {
-			return "", translate(err, "reserve blob", nil)
-		}
-		if reserved {
-			return id, nil
-		}
-	}
-	return "", image.ErrReservation
+func (s *ImageStore) ReserveBlob(ctx context.Context, ref blob.Ref, size int64, lifetime time.Duration) error {
+	batch := &pgx.Batch{}
+	batch.Queue(asyncCommitSQL)
+	batch.Queue(reserveBlobSQL, ref[:], size, lifetime)
+	return translate(s.db.pool.SendBatch(ctx, batch).Close(), "reserve blob", nil)
 }
 
 // ReleaseBlob implements image.Store.
-func (s *ImageStore) ReleaseBlob(ctx context.Context, reservation string) error {
-	_, err := s.db.pool.Exec(ctx, `DELETE FROM blob_reservations WHERE id = $1`, reservation)
+func (s *ImageStore) ReleaseBlob(ctx context.Context, ref blob.Ref) error {
+	_, err := s.db.pool.Exec(ctx, releaseBlobSQL, ref[:])
 	return translate(err, "release blob", nil)
 }
 
-// SweepReservations implements image.Store.
+// SweepReservations implements image.Store. It reads the whole table, which is small and cheap beside an index that every
+// upload would have to keep.
 func (s *ImageStore) SweepReservations(ctx context.Context) error {
-	_, err := s.db.pool.Exec(ctx, `DELETE FROM blob_reservations WHERE expires_at < now()`)
+	_, err := s.db.pool.Exec(ctx, `UPDATE blobs SET uploads = 0 WHERE uploads > 0 AND reserved_until <= now()`)
 	return translate(err, "sweep reservations", nil)
 }
 
@@ -73,7 +56,7 @@ const (
 	// A statement of its own, so that it sees what was committed before the lock was had.
 	isReferencedSQL = `
 SELECT EXISTS (SELECT FROM images WHERE ref = $1)
-    OR EXISTS (SELECT FROM blob_reservations WHERE ref = $1 AND expires_at > now())`
+    OR EXISTS (SELECT FROM blobs WHERE ref = $1 AND uploads > 0 AND reserved_until > now())`
 
 	deleteBlobSQL = `DELETE FROM blobs WHERE ref = $1`
 )
@@ -131,7 +114,7 @@ const unreferencedBlobsSQL = `
 SELECT ref FROM blobs b
 WHERE created_at <= now() - $1::interval
   AND NOT EXISTS (SELECT FROM images i WHERE i.ref = b.ref)
-  AND NOT EXISTS (SELECT FROM blob_reservations r WHERE r.ref = b.ref AND r.expires_at > now())
+  AND (uploads = 0 OR reserved_until <= now())
 ORDER BY created_at LIMIT $2`
 
 // UnreferencedBlobs implements image.Store.

@@ -38,7 +38,7 @@ func TestRemovalHoldsOffOthers(t *testing.T) {
 			// This one must hold a lock of its own by now: a reservation has to wait for it.
 			ctx, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
 			defer cancel()
-			if _, err := images.ReserveBlob(ctx, ref, 1, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
+			if err := images.ReserveBlob(ctx, ref, 1, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("a blob was reserved while it was being removed: %v", err)
 			}
 			return nil
@@ -58,11 +58,10 @@ func TestRemovalHoldsOffOthers(t *testing.T) {
 // reserveAndRelease leaves a blob's row that nothing refers to.
 func reserveAndRelease(t *testing.T, images *ImageStore, ref blob.Ref) {
 	t.Helper()
-	reservation, err := images.ReserveBlob(t.Context(), ref, 8, time.Minute)
-	if err != nil {
+	if err := images.ReserveBlob(t.Context(), ref, 8, time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if err := images.ReleaseBlob(t.Context(), reservation); err != nil {
+	if err := images.ReleaseBlob(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -72,8 +71,7 @@ func TestReservationKeepsABlob(t *testing.T) {
 	db := openTest(t, Options{})
 	images := NewImageStore(db)
 	ref := refOf("reserved")
-	reservation, err := images.ReserveBlob(t.Context(), ref, 8, time.Minute)
-	if err != nil {
+	if err := images.ReserveBlob(t.Context(), ref, 8, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	remove := func(context.Context) error { t.Error("the file of a reserved blob was removed"); return nil }
@@ -83,7 +81,7 @@ func TestReservationKeepsABlob(t *testing.T) {
 	if refs, err := images.UnreferencedBlobs(t.Context(), 0, 10); err != nil || len(refs) != 0 {
 		t.Errorf("UnreferencedBlobs = %v, %v", refs, err)
 	}
-	if err := images.ReleaseBlob(t.Context(), reservation); err != nil {
+	if err := images.ReleaseBlob(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
 	called := false

@@ -44,7 +44,7 @@ func (s *DoctorStore) long(ctx context.Context, fn func(pgx.Tx) error) error {
 const pageOfBlobsSQL = `
 SELECT ref, size, lost_at, created_at,
     EXISTS (SELECT FROM images i WHERE i.ref = b.ref),
-    EXISTS (SELECT FROM blob_reservations r WHERE r.ref = b.ref AND r.expires_at > now())
+    b.uploads > 0 AND b.reserved_until > now()
 FROM blobs b WHERE ref > $1 ORDER BY ref LIMIT %d`
 
 // Blobs implements doctor.Store.
@@ -70,13 +70,13 @@ func (s *DoctorStore) Blobs(ctx context.Context, after *blob.Ref, limit int) ([]
 }
 
 const (
-	// FOR UPDATE is in the way of a reservation (FOR SHARE), of a new image (its foreign key) and of a removal.
+	// FOR UPDATE is in the way of a reservation (an update), of a new image (its foreign key) and of a removal.
 	lockBlobSQL = `SELECT size, lost_at, created_at FROM blobs WHERE ref = $1 FOR UPDATE`
 
 	// Statements of their own, so that they see what was committed before the lock was had.
 	standingOfBlobSQL = `
 SELECT (SELECT count(*) FROM images WHERE ref = $1),
-    EXISTS (SELECT FROM blob_reservations WHERE ref = $1 AND expires_at > now())`
+    EXISTS (SELECT FROM blobs WHERE ref = $1 AND uploads > 0 AND reserved_until > now())`
 
 	imagesOfBlobSQL = `SELECT id, account_name FROM images WHERE ref = $1 ORDER BY created_at, id LIMIT %d`
 

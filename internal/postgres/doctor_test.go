@@ -25,14 +25,13 @@ func addDoctorTestAccount(t *testing.T, db *DB, id string) {
 }
 
 func addDoctorTestImage(ctx context.Context, s *ImageStore, account, id string, ref blob.Ref) error {
-	reservation, err := s.ReserveBlob(ctx, ref, 10, time.Minute)
-	if err != nil {
+	if err := s.ReserveBlob(ctx, ref, 10, time.Minute); err != nil {
 		return err
 	}
-	_, _, err = s.CreateImage(ctx, image.Image{
+	_, _, err := s.CreateImage(ctx, image.Image{
 		ID: id, AccountID: account, Ref: ref, Format: imaging.PNG, Width: 1, Height: 1, Frames: 1, Size: 10,
 		Filename: "a.png", Visibility: image.Public, Placeholder: []byte{},
-	}, reservation, true)
+	}, true)
 	return err
 }
 
@@ -52,7 +51,7 @@ func TestDoctorBlobs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, lifetime := range map[int]time.Duration{2: time.Minute, 3: -time.Second} {
-		if _, err := s.images.ReserveBlob(t.Context(), refs[i], 7, lifetime); err != nil {
+		if err := s.images.ReserveBlob(t.Context(), refs[i], 7, lifetime); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -140,18 +139,17 @@ func TestDoctorLockBlobKeepsOthersAway(t *testing.T) {
 	s := NewDoctorStore(db)
 	addDoctorTestAccount(t, db, "anna")
 	ref := doctorTestRef(1)
-	early, err := s.images.ReserveBlob(t.Context(), ref, 10, time.Minute)
-	if err != nil {
+	if err := s.images.ReserveBlob(t.Context(), ref, 10, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	var others sync.WaitGroup
 	done := make(chan string, 2)
-	err = s.LockBlob(t.Context(), ref, func(ctx context.Context, b doctor.Blob) (*doctor.Correction, error) {
+	err := s.LockBlob(t.Context(), ref, func(ctx context.Context, b doctor.Blob) (*doctor.Correction, error) {
 		if !b.Reserved || b.Referenced {
 			t.Errorf("%+v", b)
 		}
 		others.Go(func() {
-			if _, err := s.images.ReserveBlob(ctx, ref, 10, time.Minute); err != nil {
+			if err := s.images.ReserveBlob(ctx, ref, 10, time.Minute); err != nil {
 				t.Error(err)
 			}
 			done <- "a reservation"
@@ -173,7 +171,7 @@ func TestDoctorLockBlobKeepsOthersAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	others.Wait()
-	if err := s.images.ReleaseBlob(t.Context(), early); err != nil {
+	if err := s.images.ReleaseBlob(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
 	if known, err := s.KnownBlobs(t.Context(), []blob.Ref{ref, doctorTestRef(2)}); err != nil || len(known) != 1 || !known[ref] {

@@ -41,39 +41,35 @@ func scanImage(row pgx.CollectableRow) (image.Image, error) {
 }
 
 // The statements of CreateImage go to the server together and run in one transaction, one after the other, each with a
-// snapshot of its own: those after the first see what was committed before it had its lock. The insertion carries its
-// conditions itself, so that nothing has to come back before it can run.
+// snapshot of its own: those after the first see what was committed before it had its lock, on the account's usage. The
+// insertion carries its conditions itself, so that nothing has to come back before it can run.
 const (
-	lockUsageSQL = `SELECT quota_bytes, bytes FROM account_usage WHERE account_id = $1 FOR UPDATE`
+	growUsageSQL = `
+UPDATE account_usage SET bytes = bytes + $2, images = images + 1 WHERE account_id = $1 RETURNING bytes > quota_bytes`
 
 	sameImageSQL = `SELECT ` + imageColumns + ` FROM images WHERE ref = $1 AND account_id = $2 ORDER BY created_at, id LIMIT 1`
 
-	isReservedSQL = `SELECT EXISTS (SELECT FROM blob_reservations WHERE id = $1 AND expires_at > now())`
-
+	// The reservation ends whatever comes of the image. The bytes were committed just now, so they are sound, whatever
+	// was found of them before.
 	insertImageSQL = `
+WITH b AS (UPDATE blobs SET uploads = uploads - 1, lost_at = NULL WHERE ref = $3 AND uploads > 0 RETURNING ref)
 INSERT INTO images (id, account_id, account_name, ref, media_type, width, height, frames, transparent, size, filename, title,
     description, visibility, placeholder)
-SELECT $1, u.account_id, (SELECT name FROM accounts WHERE id = $2), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
-FROM account_usage u
-WHERE u.account_id = $2 AND (u.quota_bytes IS NULL OR u.bytes + $9 <= u.quota_bytes)
-  AND EXISTS (SELECT FROM blob_reservations WHERE id = $15 AND expires_at > now())
-  AND ($16 OR NOT EXISTS (SELECT FROM images WHERE ref = $3 AND account_id = $2))
+SELECT $1, u.account_id, (SELECT name FROM accounts WHERE id = $2), b.ref, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14
+FROM b, account_usage u
+WHERE u.account_id = $2 AND (u.quota_bytes IS NULL OR u.bytes <= u.quota_bytes)
+  AND ($15 OR NOT EXISTS (SELECT FROM images WHERE ref = $3 AND account_id = $2))
 RETURNING ` + imageColumns
 
-	growUsageSQL = `
-UPDATE account_usage SET bytes = bytes + $3, images = images + 1
-WHERE account_id = $2 AND EXISTS (SELECT FROM images WHERE id = $1)`
-
-	// The bytes were committed just now, so they are sound whatever was found of them before.
-	endReservationSQL = `
-WITH ended AS (DELETE FROM blob_reservations WHERE id = $1 RETURNING ref)
-UPDATE blobs SET lost_at = NULL FROM ended WHERE blobs.ref = ended.ref AND lost_at IS NOT NULL`
+	shrinkUsageUnlessSQL = `
+UPDATE account_usage SET bytes = bytes - $2, images = images - 1
+WHERE account_id = $1 AND NOT EXISTS (SELECT FROM images WHERE id = $3)`
 )
 
 // CreateImage implements image.Store.
-func (s *ImageStore) CreateImage(ctx context.Context, img image.Image, reservation string, allowDuplicate bool) (image.Image, bool, error) {
+func (s *ImageStore) CreateImage(ctx context.Context, img image.Image, allowDuplicate bool) (image.Image, bool, error) {
 	var same, made []image.Image
-	reserved := false
+	var overQuota *bool // nil where there is no quota
 	collect := func(into *[]image.Image) func(pgx.Rows) error {
 		return func(rows pgx.Rows) (err error) {
 			*into, err = pgx.CollectRows(rows, scanImage)
@@ -81,34 +77,28 @@ func (s *ImageStore) CreateImage(ctx context.Context, img image.Image, reservati
 		}
 	}
 	batch := &pgx.Batch{}
-	batch.Queue(lockUsageSQL, img.AccountID).QueryRow(func(row pgx.Row) error {
-		var quota *int64
-		var used int64
-		return row.Scan(&quota, &used)
-	})
+	batch.Queue(growUsageSQL, img.AccountID, img.Size).QueryRow(func(row pgx.Row) error { return row.Scan(&overQuota) })
 	if !allowDuplicate {
 		batch.Queue(sameImageSQL, img.Ref[:], img.AccountID).Query(collect(&same))
 	}
-	batch.Queue(isReservedSQL, reservation).QueryRow(func(row pgx.Row) error { return row.Scan(&reserved) })
 	batch.Queue(insertImageSQL, img.ID, img.AccountID, img.Ref[:], img.Format.MediaType(), img.Width, img.Height,
 		img.Frames, img.Transparent, img.Size, img.Filename, img.Title, img.Description, img.Visibility, img.Placeholder,
-		reservation, allowDuplicate).Query(collect(&made))
-	batch.Queue(growUsageSQL, img.ID, img.AccountID, img.Size)
-	batch.Queue(endReservationSQL, reservation)
+		allowDuplicate).Query(collect(&made))
+	batch.Queue(shrinkUsageUnlessSQL, img.AccountID, img.Size, img.ID)
 	err := s.db.pool.SendBatch(ctx, batch).Close()
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return image.Image{}, false, errAccountGone
 	case err != nil:
-		return image.Image{}, false, translate(err, "create image", known{"images_ref_fkey": image.ErrReservation})
+		return image.Image{}, false, translate(err, "create image", nil)
 	case len(made) == 1:
 		return made[0], true, nil
-	case !reserved:
-		return image.Image{}, false, image.ErrReservation
 	case len(same) == 1:
 		return same[0], false, nil
+	case overQuota != nil && *overQuota:
+		return image.Image{}, false, image.ErrQuota
 	}
-	return image.Image{}, false, image.ErrQuota
+	return image.Image{}, false, image.ErrReservation
 }
 
 // errAccountGone: the account was deleted while one of its requests was under way.
@@ -182,6 +172,8 @@ func (s *ImageStore) UpdateImage(ctx context.Context, accountID, id string, p im
 }
 
 const (
+	lockUsageSQL = `SELECT FROM account_usage WHERE account_id = $1 FOR UPDATE`
+
 	lockImagesSQL = `SELECT id, revision FROM images WHERE account_id = $1 AND id = ANY($2) ORDER BY id FOR UPDATE`
 
 	deleteImagesSQL = `DELETE FROM images WHERE id = ANY($1) RETURNING ` + imageColumns
@@ -267,7 +259,8 @@ func (s *ImageStore) Images(ctx context.Context, q image.Query) ([]image.Image, 
 		sql.WriteString(` AND media_type = ` + arg(q.Format.MediaType()))
 	}
 	if q.Text != "" {
-		p := arg("%" + escapeLike(strings.ToLower(q.Text)) + "%")
+		// PostgreSQL lowers both sides, for what it takes for a letter depends on the database's locale.
+		p := "lower(" + arg("%"+escapeLike(q.Text)+"%") + ")"
 		sql.WriteString(` AND (filename_key LIKE ` + p + ` OR lower(title) LIKE ` + p + ` OR lower(description) LIKE ` + p + `)`)
 	}
 	comparison, direction := ">", "ASC"
