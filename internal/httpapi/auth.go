@@ -55,9 +55,9 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 // is an error, since a program wants to be told. The cookie is not looked at beside an Authorization header.
 func (s *Server) login(req *http.Request) login {
 	var l login
-	if header := req.Header.Get("Authorization"); header != "" {
-		scheme, key, _ := strings.Cut(header, " ")
-		if !strings.EqualFold(scheme, "Bearer") {
+	if header := req.Header["Authorization"]; len(header) > 0 {
+		scheme, key, _ := strings.Cut(header[0], " ")
+		if len(header) > 1 || !strings.EqualFold(scheme, "Bearer") {
 			return login{err: errAuthorization}
 		}
 		l.principal, l.err = s.accounts.AuthenticateKey(req.Context(), strings.TrimSpace(key))
@@ -138,7 +138,7 @@ func (s *Server) cookieName() string {
 }
 
 func (s *Server) cookie(value string, lifetime time.Duration) string {
-	c := http.Cookie{
+	c := http.Cookie{ //nolint:gosec // without https it cannot be Secure
 		Name: s.cookieName(), Value: value, Path: "/", MaxAge: int(lifetime.Seconds()), Secure: s.cfg.Secure, HttpOnly: true,
 		SameSite: http.SameSiteLaxMode,
 	}

@@ -48,8 +48,14 @@ func (s *Server) limitTransfer(next echo.HandlerFunc) echo.HandlerFunc {
 			req = req.WithContext(context.WithValue(req.Context(), requestInfoKey, info))
 			req.Body = info.body
 			c.SetRequest(req)
-			// A body that nobody reads, after a refusal, is read by net/http; that must not take for ever either.
+			// Of a body that we don't read net/http reads a part after the reply; that must not take for ever either.
 			_ = control.SetReadDeadline(time.Now().Add(s.cfg.Patience))
+			response.Before(func() {
+				if !info.body.ended {
+					// What is left of it is not worth waiting for, so this reply is the connection's last.
+					response.Header().Set("Connection", "close")
+				}
+			})
 		}
 		response.Before(func() {
 			size, _ := strconv.ParseInt(response.Header().Get("Content-Length"), 10, 64) // what does not say is small
@@ -67,7 +73,8 @@ type body struct {
 	patience time.Duration
 	received int64
 	waited   time.Duration // for the client alone, not for our own disk
-	err      error         // what ended it, other than io.EOF
+	ended    bool          // it was read to its end
+	err      error         // what ended it before
 	tee      io.Writer
 }
 
@@ -90,6 +97,7 @@ func (b *body) Read(p []byte) (int, error) {
 	case err == nil:
 		return n, nil
 	case errors.Is(err, io.EOF):
+		b.ended = true
 		// net/http goes on reading, to notice when the client goes away; it must not take our deadline for that.
 		_ = b.control.SetReadDeadline(time.Time{})
 		return n, io.EOF

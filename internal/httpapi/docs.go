@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"context"
 	_ "embed" // for the page and its script
-	"io"
 	"mime"
 	"net/http"
 	"path"
@@ -61,7 +60,7 @@ func docsAsset(c echo.Context) error {
 	}
 	defer f.Close()
 	c.Response().Header().Set("Vary", "Accept-Encoding")
-	if strings.Contains(c.Request().Header.Get("Accept-Encoding"), "gzip") {
+	if acceptsGzip(c.Request().Header.Get("Accept-Encoding")) {
 		c.Response().Header().Set("Content-Encoding", "gzip")
 		return c.Stream(http.StatusOK, contentType, f)
 	}
@@ -69,5 +68,16 @@ func docsAsset(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.Stream(http.StatusOK, contentType, io.Reader(plain))
+	return c.Stream(http.StatusOK, contentType, plain)
+}
+
+// acceptsGzip reads an Accept-Encoding header (RFC 9110 §12.5.3).
+func acceptsGzip(header string) bool {
+	for _, coding := range strings.Split(header, ",") {
+		name, weight, _ := strings.Cut(strings.ReplaceAll(coding, " ", ""), ";q=")
+		if strings.EqualFold(name, "gzip") {
+			return strings.Trim(weight, "0.") != "" || weight == ""
+		}
+	}
+	return false
 }

@@ -109,10 +109,10 @@ func jsonPointer(path []string) string {
 	return b.String()
 }
 
-// printable shortens what a stranger wrote and takes control characters out of it.
+// printable shortens what a stranger wrote and takes out of it what cannot be seen.
 func printable(s string, limit int) string {
 	s = strings.Map(func(r rune) rune {
-		if r == unicode.ReplacementChar || unicode.IsControl(r) {
+		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r

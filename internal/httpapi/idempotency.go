@@ -38,19 +38,16 @@ type IdempotencyStore interface {
 	Release(ctx context.Context, scope string, keyHash []byte) error
 }
 
-// once runs a creating operation, or repeats the reply that it gave before to the same Idempotency-Key. request is what
-// makes two requests the same. A request that failed is not remembered: its repetition runs.
+// once runs a creating operation, or repeats the reply that it gave before to the same Idempotency-Key. scope keeps the
+// keys of different people and operations apart; request is what makes two requests the same. A request that failed is
+// not remembered: its repetition runs.
 //
 // The reply may hold a secret (a new API key, a session's cookie) and the request a password, so neither is stored as it
 // is: the reply is sealed, and the request's fingerprint keyed, with keys derived from the Idempotency-Key, of which only
 // a hash is kept.
-func (s *Server) once(ctx context.Context, operation string, key *string, request any, run func() (visitor, error)) (visitor, error) {
+func (s *Server) once(ctx context.Context, scope string, key *string, request any, run func() (visitor, error)) (visitor, error) {
 	if key == nil {
 		return run()
-	}
-	scope := "anonymous/" + operation
-	if l := loginOf(ctx); l.known {
-		scope = l.principal.AccountID + "/" + operation
 	}
 	k, err := newIdempotencyKey(scope, *key)
 	if err != nil {
@@ -126,7 +123,7 @@ func (k *idempotencyKey) seal(r *recordedReply) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal a reply: %w", err)
 	}
-	return k.aead.Seal(nil, nil, b, nil), nil
+	return k.aead.Seal(nil, nil, b, nil), nil //nolint:gosec // it makes its own nonce
 }
 
 func (k *idempotencyKey) open(sealed []byte) (visitor, error) {

@@ -88,8 +88,10 @@ func (s *Server) DeleteImage(ctx context.Context, req server.DeleteImageRequestO
 	return server.DeleteImage204Response{}, nil
 }
 
-var errVisibilityNeeded = apperr.New(apperr.Invalid, "required", "To set the visibility, say which.").At("/visibility")
-var errVisibilityUnneeded = apperr.New(apperr.Invalid, "unexpected", "Deleting takes no visibility.").At("/visibility")
+var (
+	errVisibilityNeeded   = apperr.New(apperr.Invalid, "required", "To set the visibility, say which.").At("/visibility")
+	errVisibilityUnneeded = apperr.New(apperr.Invalid, "unexpected", "Deleting takes no visibility.").At("/visibility")
+)
 
 // BulkUpdateImages does one thing to many pictures.
 func (s *Server) BulkUpdateImages(ctx context.Context, req server.BulkUpdateImagesRequestObject) (server.BulkUpdateImagesResponseObject, error) {
@@ -143,8 +145,8 @@ func (s *Server) toAPIImage(img image.Image) server.Image {
 		URL:          base + "/i/" + img.ID + "." + img.Format.Extension(),
 		PageURL:      base + "/p/" + img.ID,
 		ThumbnailURL: thumbnail,
-		Width:        int32(img.Width),  //nolint:gosec // the decoders' limits are far below
-		Height:       int32(img.Height), //nolint:gosec // the same
+		Width:        int32(img.Width),
+		Height:       int32(img.Height),
 		Size:         img.Size,
 		MediaType:    server.MediaType(img.Format.MediaType()),
 		Filename:     img.Filename,

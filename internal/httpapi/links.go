@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"path"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -64,7 +66,7 @@ func (r fileResponse) VisitGetFileResponse(w http.ResponseWriter) error {
 		h.Set("Cache-Control", cachePublic)
 		h.Set("Access-Control-Allow-Origin", "*")
 	}
-	out := &fileWriter{ResponseWriter: w}
+	out := &fileWriter{ResponseWriter: w, patience: r.server.cfg.Patience}
 	http.ServeContent(out, r.request, "", r.file.ModTime, r.file.File)
 	switch out.refused {
 	case http.StatusRequestedRangeNotSatisfiable:
@@ -75,11 +77,12 @@ func (r fileResponse) VisitGetFileResponse(w http.ResponseWriter) error {
 	return nil
 }
 
-// fileWriter keeps net/http's plain text out of a refusal, which is to be a problem document, and keeps the kernel's
-// copying (sendfile), which echo's response hides.
+// fileWriter keeps net/http's plain text out of a refusal, which is to be a problem document, keeps the kernel's copying
+// (sendfile), which echo's response hides, and lets a large file take its time as long as somebody takes it.
 type fileWriter struct {
 	http.ResponseWriter
-	refused int
+	patience time.Duration
+	refused  int
 }
 
 func (w *fileWriter) WriteHeader(status int) {
@@ -97,15 +100,35 @@ func (w *fileWriter) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
+// slice is how much of a file is sent under one deadline, in bytes.
+const slice = 1 << 20
+
 // ReadFrom implements io.ReaderFrom, by which http.ServeContent copies.
-func (w *fileWriter) ReadFrom(src io.Reader) (int64, error) {
+func (w *fileWriter) ReadFrom(src io.Reader) (total int64, err error) {
+	if w.refused != 0 {
+		return io.Copy(io.Discard, src)
+	}
 	response, ok := w.ResponseWriter.(*echo.Response)
 	if !ok {
 		return io.Copy(struct{ io.Writer }{w.ResponseWriter}, src)
 	}
-	n, err := io.Copy(response.Writer, src)
-	response.Size += n
-	return n, err
+	defer func() { response.Size += total }()
+	whole, ok := src.(*io.LimitedReader)
+	if !ok {
+		whole = &io.LimitedReader{R: src, N: math.MaxInt64}
+	}
+	control := http.NewResponseController(response)
+	for whole.N > 0 {
+		_ = control.SetWriteDeadline(time.Now().Add(w.patience + slice/slowestReader*time.Second))
+		// Not a limit within a limit: the kernel sees through one only.
+		part := &io.LimitedReader{R: whole.R, N: min(slice, whole.N)}
+		n, err := io.Copy(response.Writer, part)
+		total, whole.N = total+n, whole.N-n
+		if err != nil || part.N > 0 {
+			return total, err // part.N: the source ended early
+		}
+	}
+	return total, nil
 }
 
 // contentDisposition names the file after the picture (RFC 6266), with the extension of what is sent: in ASCII for every

@@ -49,7 +49,7 @@ func (s *Server) sameOrigin() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			req := c.Request()
-			if req.Header.Get("Authorization") == "" && protection.Check(req) != nil {
+			if req.Header["Authorization"] == nil && protection.Check(req) != nil {
 				return errCrossOrigin
 			}
 			return next(c)

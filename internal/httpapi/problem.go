@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
 	"net/http"
 	"strconv"
@@ -134,9 +133,12 @@ func fromAppError(e *apperr.Error) *problem {
 func (s *Server) handleError(err error, c echo.Context) {
 	ctx := c.Request().Context()
 	p := problemOf(err)
-	if p.status >= http.StatusInternalServerError && p.status != http.StatusServiceUnavailable {
+	switch {
+	case p.status == http.StatusServiceUnavailable: // too busy, or the disk is full: for the administrator to know
+		s.log.WarnContext(ctx, "request turned away", "code", p.code, "error", err)
+	case p.status >= http.StatusInternalServerError:
 		s.log.ErrorContext(ctx, "request failed", "error", err)
-	} else {
+	default:
 		s.log.DebugContext(ctx, "request refused", "status", p.status, "code", p.code, "error", err)
 	}
 	if c.Response().Committed {
@@ -157,9 +159,6 @@ func (s *Server) handleError(err error, c echo.Context) {
 	if p.status == http.StatusUnauthorized {
 		header.Set("WWW-Authenticate", `Bearer realm="kadr"`)
 	}
-	if p.status == http.StatusRequestEntityTooLarge || p.status == http.StatusRequestTimeout {
-		header.Set("Connection", "close") // what is left of the body is not worth reading
-	}
 	header.Set("Content-Type", "application/problem+json")
 	header.Set("Cache-Control", "no-store")
 	doc := server.Problem{
@@ -172,6 +171,6 @@ func (s *Server) handleError(err error, c echo.Context) {
 	}
 	c.Response().WriteHeader(p.status)
 	if err := json.NewEncoder(c.Response()).Encode(doc); err != nil {
-		s.log.Log(ctx, slog.LevelDebug, "problem not written", "error", err)
+		s.log.DebugContext(ctx, "problem not written", "error", err)
 	}
 }

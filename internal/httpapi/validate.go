@@ -32,8 +32,10 @@ const maxBody = 1 << 20
 // sends it, and hand multipart bodies over as one value; this one asks for the login first, reads small bodies only, and
 // leaves a streamed body alone.
 type validator struct {
-	doc    *openapi3.T
-	router routers.Router
+	doc     *openapi3.T
+	router  routers.Router
+	paths   map[string]string // the contract's paths as echo writes them: /a/{b} is /a/:b
+	options openapi3filter.Options
 }
 
 func newValidator(contract []byte) (*validator, error) {
@@ -48,7 +50,22 @@ func newValidator(contract []byte) (*validator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("route the contract: %w", err)
 	}
-	return &validator{doc: doc, router: router}, nil
+	v := &validator{doc: doc, router: router, paths: map[string]string{}, options: openapi3filter.Options{
+		MultiError: true, KeepValidatedValue: true, RejectWhenRequestBodyNotSpecified: true, SkipSettingDefaults: true,
+		AuthenticationFunc: authorize,
+		// The validator itself lets the 30th of February through, at which the generated code stumbles.
+		SchemaValidationOptions: []openapi3.SchemaValidationOption{
+			openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(func(s string) error {
+				_, err := time.Parse(time.RFC3339, s)
+				return err
+			})),
+		},
+	}}
+	braces := strings.NewReplacer("{", ":", "}", "")
+	for path := range doc.Paths.Map() {
+		v.paths[path] = braces.Replace(path)
+	}
+	return v, nil
 }
 
 // middleware validates requests to the contract's paths, and lets others through to whatever serves them.
@@ -59,7 +76,7 @@ func (v *validator) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 		if errors.Is(err, routers.ErrMethodNotAllowed) {
 			return methodNotAllowed(v.methods(req)...)
 		}
-		if err != nil || echoPath(route.Path) != c.Path() {
+		if err != nil || v.paths[route.Path] != c.Path() {
 			// Echo and the contract have to agree on which operation this is: what is not validated is not served.
 			if v.isContractPath(c.Path()) {
 				return errNoSuchPath
@@ -73,14 +90,9 @@ func (v *validator) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// echoPath turns the contract's /a/{b} into echo's /a/:b.
-func echoPath(path string) string {
-	return strings.NewReplacer("{", ":", "}", "").Replace(path)
-}
-
-func (v *validator) isContractPath(path string) bool {
-	for p := range v.doc.Paths.Map() {
-		if echoPath(p) == path {
+func (v *validator) isContractPath(echoPath string) bool {
+	for _, p := range v.paths {
+		if p == echoPath {
 			return true
 		}
 	}
@@ -119,15 +131,12 @@ func (v *validator) validate(req *http.Request, route *routers.Route, pathParams
 	}
 	query, faults := checkQuery(req.URL.RawQuery, op)
 	joinHeaders(req.Header, op)
+	options := v.options
 	input := &openapi3filter.RequestValidationInput{
-		Request: req, PathParams: pathParams, QueryParams: query, Route: route,
-		Options: &openapi3filter.Options{
-			MultiError: true, KeepValidatedValue: true, RejectWhenRequestBodyNotSpecified: true, SkipSettingDefaults: true,
-			AuthenticationFunc: authorize, SchemaValidationOptions: formats(),
-		},
+		Request: req, PathParams: pathParams, QueryParams: query, Route: route, Options: &options,
 	}
-	if err := checkPath(req.Context(), input); err != nil {
-		return err
+	if !pathExists(req.Context(), input) {
+		return errNoSuchPath
 	}
 	if len(faults) > 0 {
 		return invalid(faults)
@@ -141,33 +150,19 @@ func (v *validator) validate(req *http.Request, route *routers.Route, pathParams
 	return nil
 }
 
-// formats are those that the validator itself only looks at from afar: it would let the 30th of February through, at which
-// the generated code then stumbles.
-func formats() []openapi3.SchemaValidationOption {
-	return []openapi3.SchemaValidationOption{
-		openapi3.WithStringFormatValidator("date-time", openapi3.NewCallbackValidator(func(s string) error {
-			_, err := time.Parse(time.RFC3339, s)
-			return err
-		})),
-	}
-}
-
 func isStream(op *openapi3.Operation) bool {
 	stream, _ := op.Extensions["x-stream-body"].(bool)
 	return stream
 }
 
-// checkPath refuses ids and names that cannot exist: there is nothing at such a path, whoever asks.
-func checkPath(ctx context.Context, input *openapi3filter.RequestValidationInput) error {
+// pathExists is false for ids and names that cannot be: there is nothing at such a path, so it is a 404 and not a 400.
+func pathExists(ctx context.Context, input *openapi3filter.RequestValidationInput) bool {
 	for _, p := range input.Route.Operation.Parameters {
-		if p.Value.In != openapi3.ParameterInPath {
-			continue
-		}
-		if err := openapi3filter.ValidateParameter(ctx, input, p.Value); err != nil {
-			return errNoSuchPath
+		if p.Value.In == openapi3.ParameterInPath && openapi3filter.ValidateParameter(ctx, input, p.Value) != nil {
+			return false
 		}
 	}
-	return nil
+	return true
 }
 
 // joinHeaders makes one line of a header that came in several (RFC 9110 §5.3). The generated code takes one only.

@@ -181,7 +181,7 @@ func cleanFilename(name, id string, format imaging.Format) string {
 	}
 	if runes := []rune(name); len(runes) > MaxFilename {
 		// Keep the end, where the extension is.
-		name = string(runes[len(runes)-MaxFilename:])
+		name = strings.TrimSpace(string(runes[len(runes)-MaxFilename:]))
 	}
 	return name
 }

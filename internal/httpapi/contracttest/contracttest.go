@@ -7,6 +7,7 @@ package contracttest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -74,7 +75,15 @@ func (c *Checker) Check(req *http.Request, reply *http.Response) error {
 		return fmt.Errorf("%s answered %d as %q, which the contract does not list", route.Operation.OperationID, reply.StatusCode, mediaType)
 	}
 	if len(body) == 0 {
-		return nil // HEAD, 204, 304
+		if len(declared.Value.Content) > 0 && req.Method != http.MethodHead {
+			return fmt.Errorf("%s answered %d with an empty body", route.Operation.OperationID, reply.StatusCode)
+		}
+		return nil
+	}
+	if mediaType == "application/problem+json" {
+		if err := checkProblem(reply, body); err != nil {
+			return fmt.Errorf("%s answered %d: %w\n%s", route.Operation.OperationID, reply.StatusCode, err, body)
+		}
 	}
 	input := &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: probe, PathParams: params, Route: route},
@@ -87,6 +96,24 @@ func (c *Checker) Check(req *http.Request, reply *http.Response) error {
 	input.SetBodyBytes(body)
 	if err := openapi3filter.ValidateResponse(context.Background(), input); err != nil {
 		return fmt.Errorf("%s answered %d with what the contract does not allow: %w\n%s", route.Operation.OperationID, reply.StatusCode, err, body)
+	}
+	return nil
+}
+
+// checkProblem holds a problem document against the reply that it came in.
+func checkProblem(reply *http.Response, body []byte) error {
+	var problem struct {
+		Status    int
+		RequestID string `json:"request_id"`
+	}
+	if err := json.Unmarshal(body, &problem); err != nil {
+		return err
+	}
+	if problem.Status != reply.StatusCode {
+		return fmt.Errorf("the problem says that the status is %d", problem.Status)
+	}
+	if id := reply.Header.Get("X-Request-Id"); problem.RequestID != id {
+		return fmt.Errorf("the problem is of the request %s, the reply to %s", problem.RequestID, id)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package contracttest_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,9 @@ import (
 // A handler that strays from the contract is caught, whichever way it strays.
 func TestStrayingRepliesAreCaught(t *testing.T) {
 	t.Parallel()
+	problem := func(status int, id string) string {
+		return fmt.Sprintf(`{"type":"/problems/x","title":"X","status":%d,"detail":"X.","request_id":%q}`, status, id)
+	}
 	const usage = `{"bytes":1,"images":1,"quota_bytes":null}`
 	for name, tc := range map[string]struct {
 		status    int
@@ -28,12 +32,17 @@ func TestStrayingRepliesAreCaught(t *testing.T) {
 		"wrong type":        {200, "application/json", `{"bytes":"1","images":1,"quota_bytes":null}`, "bytes"},
 		"out of range":      {200, "application/json", `{"bytes":-1,"images":1,"quota_bytes":null}`, "bytes"},
 		"another type":      {200, "text/html", `<p>hello</p>`, "text/html"},
+		"empty":             {200, "application/json", ``, "empty"},
+		"problem":           {401, "application/problem+json", problem(401, "abc"), ""},
+		"another status":    {401, "application/problem+json", problem(403, "abc"), "403"},
+		"another request":   {401, "application/problem+json", problem(401, "def"), "def"},
 		"bare error":        {401, "application/json", `{"error":"no"}`, "application/json"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", tc.mediaType)
+				w.Header().Set("X-Request-Id", "abc")
 				w.WriteHeader(tc.status)
 				_, _ = io.WriteString(w, tc.body)
 			}))
