@@ -113,7 +113,7 @@ func (b *bench) store(ctx context.Context) error {
 		return err
 	}
 	defer pool.Close()
-	database, err := postgres.Open(ctx, url, postgres.Options{})
+	database, err := postgres.Open(ctx, url, postgres.Options{MaxConns: 8})
 	if err != nil {
 		return err
 	}
