@@ -140,7 +140,7 @@ func readReply(r *bufio.Reader) error {
 	if err != nil {
 		return err
 	}
-	if !strings.HasPrefix(line, "HTTP/1.1 200") {
+	if !strings.HasPrefix(line, "HTTP/1.1 2") {
 		return fmt.Errorf("unexpected reply: %s", line)
 	}
 	length := -1

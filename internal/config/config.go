@@ -44,7 +44,7 @@ type Config struct {
 	DecoderMemoryBytes int64         `env:"DECODER_MEMORY_BYTES" envDefault:"2147483648" desc:"Address space that one decoder process may use."`
 
 	SweepInterval time.Duration `env:"SWEEP_INTERVAL" envDefault:"10m" desc:"How often files that nothing refers to are looked for."`
-	SweepGrace    time.Duration `env:"SWEEP_GRACE" envDefault:"1h" desc:"How old such a file has to be before it is removed."`
+	SweepGrace    time.Duration `env:"SWEEP_GRACE" envDefault:"1h" desc:"How old such a file has to be before it is removed; more than the slowest upload takes."`
 
 	TrustedProxies  []netip.Prefix `env:"TRUSTED_PROXIES" desc:"Networks of the gateway, whose X-Forwarded-For is believed (comma separated). Empty: nobody's."`
 	ShutdownTimeout time.Duration  `env:"SHUTDOWN_TIMEOUT" envDefault:"60s" desc:"How long a stopping server waits for requests to end."`

@@ -52,7 +52,7 @@ func (s *Service) Create(ctx context.Context, received *blob.Staged, up Upload) 
 	}
 	defer original.Discard()
 
-	thumbnails, err := s.newThumbnails(ctx, original.Ref())
+	thumbnails, err := newThumbnails()
 	if err != nil {
 		return Image{}, false, err
 	}
@@ -90,7 +90,7 @@ func (s *Service) Create(ctx context.Context, received *blob.Staged, up Upload) 
 		return Image{}, false, err
 	}
 	if created {
-		s.commitThumbnails(ctx, thumbnails, found)
+		s.keepThumbnails(ctx, img.Ref, thumbnails, found)
 	}
 	return img, created, nil
 }
@@ -98,32 +98,38 @@ func (s *Service) Create(ctx context.Context, received *blob.Staged, up Upload) 
 // keep makes the bytes durable and inserts the row; see Store for why in this order. A reservation that was lost on the
 // way (the database restarted) is made once more.
 func (s *Service) keep(ctx context.Context, original *blob.Staged, img Image, allowDuplicate bool) (Image, bool, error) {
-	for attempt := 1; ; attempt++ {
-		kept, created, err := s.tryKeep(ctx, original, img, allowDuplicate)
-		if err == nil || attempt == 2 || !errors.Is(err, ErrReservation) {
-			return kept, created, err
-		}
+	kept, created, err := s.tryKeep(ctx, original, img, allowDuplicate)
+	if !errors.Is(err, ErrReservation) {
+		return kept, created, err
 	}
+	// What was committed may have been removed since, so it takes a copy to commit once more.
+	again, err := s.blobs.Stage(ctx, io.NewSectionReader(original.File(), 0, original.Size()), original.Size())
+	if err != nil {
+		return Image{}, false, err
+	}
+	defer again.Discard()
+	return s.tryKeep(ctx, again, img, allowDuplicate)
 }
 
 func (s *Service) tryKeep(ctx context.Context, original *blob.Staged, img Image, allowDuplicate bool) (Image, bool, error) {
 	if err := s.store.ReserveBlob(ctx, img.Ref, img.Size, reservationLifetime); err != nil {
 		return Image{}, false, err
 	}
-	var kept Image
-	var created bool
 	err := s.blobs.Commit(ctx, original)
 	if err == nil {
-		kept, created, err = s.store.CreateImage(ctx, img, allowDuplicate)
+		var kept Image
+		var created bool
+		if kept, created, err = s.store.CreateImage(ctx, img, allowDuplicate); err == nil {
+			return kept, created, nil
+		}
+		if apperr.KindOf(err) != apperr.Internal {
+			s.reclaim(ctx, []Image{img}) // CreateImage ended the reservation
+			return Image{}, false, err
+		}
 	}
-	if err == nil {
-		return kept, created, nil
-	}
-	if apperr.KindOf(err) == apperr.Internal {
-		// Otherwise CreateImage has ended it. Should it have done so here too, an upload of the same bytes may find its own
-		// reservation gone, and makes another.
-		_ = s.store.ReleaseBlob(ctx, img.Ref) // best effort: it runs out by itself
-	}
+	// Should the reservation be over all the same, this may end another upload's of the same bytes, which then makes one
+	// more. That it cannot be ended is no matter: it runs out by itself.
+	_ = s.store.ReleaseBlob(ctx, img.Ref)
 	s.reclaim(ctx, []Image{img})
 	return Image{}, false, err
 }

@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/kadr-app/kadr/internal/blob"
@@ -17,6 +18,7 @@ func (s *Service) SweepBlobs(ctx context.Context, grace time.Duration) (int, err
 		return 0, err
 	}
 	removed := 0
+	var failed error
 	for {
 		refs, err := s.store.UnreferencedBlobs(ctx, grace, sweepBatch)
 		if err != nil {
@@ -26,14 +28,14 @@ func (s *Service) SweepBlobs(ctx context.Context, grace time.Duration) (int, err
 		for _, ref := range refs {
 			ok, err := s.removeBlob(ctx, ref)
 			if err != nil {
-				return removed, err
+				failed = errors.Join(failed, err) // one that cannot be removed must not keep the others
 			}
 			if ok {
 				removed, progress = removed+1, true
 			}
 		}
 		if !progress || len(refs) < sweepBatch {
-			return removed, nil
+			return removed, failed
 		}
 	}
 }

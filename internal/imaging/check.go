@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"image"
 	"image/png"
-	"os"
 )
 
 // Check lets a decoder look at a picture of one pixel, and returns nil when it could. Decoders that have too much to do are
@@ -17,14 +16,11 @@ func (p *Pool) Check(ctx context.Context) error {
 	if err := png.Encode(&buf, image.NewGray(image.Rect(0, 0, 1, 1))); err != nil {
 		return fmt.Errorf("imaging: check: %w", err)
 	}
-	f, err := os.CreateTemp("", "kadr-check-")
+	f, err := NewScratch()
 	if err != nil {
-		return fmt.Errorf("imaging: check: %w", err)
+		return err
 	}
 	defer f.Close()
-	if err := os.Remove(f.Name()); err != nil {
-		return fmt.Errorf("imaging: check: %w", err)
-	}
 	if _, err := f.Write(buf.Bytes()); err != nil {
 		return fmt.Errorf("imaging: check: %w", err)
 	}

@@ -5,9 +5,10 @@ import (
 	"syscall"
 )
 
-// childAttributes makes the kernel kill a decoder when the server dies, even in the middle of a decode.
+// childAttributes makes the kernel kill a decoder when the server dies, even in the middle of a decode, and keeps a Ctrl-C
+// away from it, which a terminal sends to the whole process group: the server still needs it for what is under way.
 func childAttributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
 
 // thisBinary is the running binary even after its file was replaced by an upgrade: a decoder of another version might not

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// childAttributes asks for nothing: here a decoder notices the server's death at its next read.
-func childAttributes() *syscall.SysProcAttr { return nil }
+// childAttributes keeps a terminal's Ctrl-C away from a decoder. Here it notices the server's death at its next read.
+func childAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 func thisBinary() (string, error) { return os.Executable() }

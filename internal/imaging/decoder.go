@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -24,6 +25,8 @@ func DecoderMain() {
 	if len(os.Args) < 2 || os.Args[1] != decoderArgument {
 		return
 	}
+	// The server says when a decoder ends; a service manager may signal all of a service's processes at once.
+	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	// libvips and the sandbox's rules for one thread (see sandbox) belong to this thread and those that it starts.
 	runtime.LockOSThread()
 	if err := serveDecoder(); err != nil {

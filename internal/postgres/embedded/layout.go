@@ -153,3 +153,15 @@ func dsnOf(socketDir string, port int, database string) string {
 	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20") // pgx and libpq take a plus for itself
 	return u.String()
 }
+
+// removeStaleSocket removes what a killed server left of its socket. The caller knows that none runs. PostgreSQL would do
+// it, but the number in the socket's lock file fools it as the one in postmaster.pid does; see settle.
+func (l *layout) removeStaleSocket() error {
+	name := filepath.Join(l.socketDir, fmt.Sprintf(".s.PGSQL.%d", socketPort))
+	for _, file := range []string{name, name + ".lock"} {
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove a stale socket: %w", err)
+		}
+	}
+	return nil
+}

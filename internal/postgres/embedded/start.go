@@ -85,6 +85,9 @@ func own(ctx context.Context, cfg Config, at *layout, log *slog.Logger) (*Cluste
 	if err := settle(ctx, at.data, log); err != nil {
 		return nil, err
 	}
+	if err := at.removeStaleSocket(); err != nil {
+		return nil, err
+	}
 	if major == 0 {
 		log.InfoContext(ctx, "making a PostgreSQL cluster", "dir", at.dir, "version", bin.Major, "user", run.user.name)
 		if err := initialize(ctx, at, bin, run, cfg.Fast); err != nil {
