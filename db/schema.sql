@@ -37,20 +37,18 @@ CREATE TABLE public.api_keys (
     expires_at timestamp with time zone
 );
 
-CREATE TABLE public.blob_reservations (
-    id text NOT NULL,
-    ref bytea NOT NULL,
-    expires_at timestamp with time zone NOT NULL
-);
-
 CREATE TABLE public.blobs (
     ref bytea NOT NULL,
     size bigint NOT NULL,
+    uploads integer DEFAULT 0 NOT NULL,
+    reserved_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     lost_at timestamp with time zone,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT blobs_ref_check CHECK ((octet_length(ref) = 32)),
-    CONSTRAINT blobs_size_check CHECK ((size >= 0))
-);
+    CONSTRAINT blobs_size_check CHECK ((size >= 0)),
+    CONSTRAINT blobs_uploads_check CHECK ((uploads >= 0))
+)
+WITH (fillfactor='85');
 
 CREATE TABLE public.deleted_images (
     id text NOT NULL,
@@ -132,9 +130,6 @@ ALTER TABLE ONLY public.api_keys
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_secret_hash_key UNIQUE (secret_hash);
 
-ALTER TABLE ONLY public.blob_reservations
-    ADD CONSTRAINT blob_reservations_pkey PRIMARY KEY (id);
-
 ALTER TABLE ONLY public.blobs
     ADD CONSTRAINT blobs_pkey PRIMARY KEY (ref);
 
@@ -163,8 +158,6 @@ ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_token_hash_key UNIQUE (token_hash);
 
 CREATE INDEX api_keys_account_idx ON public.api_keys USING btree (account_id, created_at DESC, id DESC);
-
-CREATE INDEX blob_reservations_ref_idx ON public.blob_reservations USING btree (ref);
 
 CREATE INDEX blobs_created_idx ON public.blobs USING btree (created_at);
 
