@@ -19,8 +19,9 @@ const writebackStep = 1 << 20
 // nobody could ever find it). And Commit wants more where files are unnamed: that one fsync of a freshly linked file makes
 // its name durable too. On ext4 and xfs fsync flushes the journal up to the file's last change, the journal keeps its
 // order, and a link or a rename changes the file (its link count, its time of change) in the same transaction as the
-// folder, which comes after those that made the folders above. The manual page of fsync promises less, so everywhere else
-// the named way is taken, which every file system was built to honour.
+// folder, which comes after those that made the folders above. (Without a journal ext4 syncs a new name's folders itself.)
+// The manual page of fsync promises less, so everywhere else the named way is taken, which every file system was built to
+// honour.
 func canUnnamed(dir string) bool {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {

@@ -2,11 +2,12 @@ package image
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/kadr-app/kadr/internal/apperr"
@@ -164,12 +165,15 @@ func newFile(f *os.File, img Image, shape Shape) (*File, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	modTime := img.CreatedAt
-	tag := img.Ref.String()[:32]
+	// What is told of the file must not be older than the picture: somebody else may have stored the same bytes before, and
+	// that is nobody's business. So the time is the picture's, and the variant's own goes into a hash.
+	identity := img.Ref.String()
 	if shape != (Shape{Format: img.Format}) {
-		name := shape.name()
-		modTime = st.ModTime()
-		tag = fmt.Sprintf("%s-%s-%x-%x", img.Ref.String()[:16], strings.ReplaceAll(name, ".", "-"), st.Size(), modTime.UnixMicro())
+		identity = fmt.Sprintf("%s/%s/%d/%d", identity, shape.name(), st.Size(), st.ModTime().UnixNano())
 	}
-	return &File{File: f, Image: img, Format: shape.Format, Size: st.Size(), ETag: `"` + tag + `"`, ModTime: modTime}, nil
+	tag := sha256.Sum256([]byte(identity))
+	return &File{
+		File: f, Image: img, Format: shape.Format, Size: st.Size(), ModTime: img.CreatedAt,
+		ETag: `"` + hex.EncodeToString(tag[:16]) + `"`,
+	}, nil
 }

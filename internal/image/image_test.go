@@ -2,8 +2,11 @@ package image
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/kadr-app/kadr/internal/apperr"
@@ -119,5 +122,39 @@ func TestThumbnailFormat(t *testing.T) {
 		if format != tc.want || width != ThumbnailWidth || !format.CanMake() {
 			t.Errorf("%+v: %s at %d", tc.img, format, width)
 		}
+	}
+}
+
+// A variant may be older than the picture, when somebody else stored the same bytes before. Nothing of it may tell.
+func TestFileDoesNotTellOfOthers(t *testing.T) {
+	t.Parallel()
+	created := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	older := created.Add(-48 * time.Hour)
+	img := Image{Format: imaging.JPEG, Width: 100, CreatedAt: created}
+	tags := map[string]bool{}
+	for _, shape := range []Shape{{Format: imaging.JPEG}, {Format: imaging.WebP}, {Format: imaging.WebP, Width: 64}} {
+		path := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(path, []byte("bytes"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, older, older); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := newFile(f, img, shape)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = file.Close() })
+		if !file.ModTime.Equal(created) {
+			t.Errorf("%v is said to be from %v", shape, file.ModTime)
+		}
+		if tags[file.ETag] {
+			t.Errorf("%v has the ETag of another shape", shape)
+		}
+		tags[file.ETag] = true
 	}
 }
