@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 
 	"github.com/kadr-app/kadr/db"
 	"github.com/kadr-app/kadr/internal/app"
@@ -19,6 +21,7 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, args []stri
 	if len(args) > 0 {
 		return errUsage("Usage: kadr serve\nIt takes no arguments; the settings are environment variables.")
 	}
+	tuneGC()
 	a, err := app.New(ctx, cfg, log)
 	if err != nil {
 		return err
@@ -30,6 +33,18 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, args []stri
 	}
 	fmt.Fprintf(os.Stdout, "\nKadr %s is ready.\n  The page   %s/\n  The docs   %s/docs\n  The data   %s\n\n", version, cfg.BaseURL(), cfg.BaseURL(), data)
 	return a.Run(ctx)
+}
+
+// tuneGC lets garbage grow to four times of what is live, which is little here, before it is collected: a tenth more
+// requests a second for some ten megabytes. GOGC and GOMEMLIMIT win over it.
+func tuneGC() {
+	const usual, ours, memory = 100, 400, 256 << 20
+	if before := debug.SetGCPercent(ours); before != usual {
+		debug.SetGCPercent(before)
+	}
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(memory)
+	}
 }
 
 // migrate brings the database up to date, or says what it lacks.

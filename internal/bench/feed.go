@@ -51,6 +51,13 @@ func (b *bench) feed(ctx context.Context) error {
 	if err := b.compare(ctx, what+", pgbench", 0.5, first, pgbench); err != nil {
 		return err
 	}
+	different, err := k.differentPages()
+	if err != nil {
+		return err
+	}
+	if err := b.compare(ctx, "the same, every client another page, pgbench", 0, different, pgbench); err != nil {
+		return err
+	}
 	return b.compare(ctx, fmt.Sprintf("the page after %d, the first page", b.images/2), 0.8, hammer(k, "/api/v1/feed?limit=20&cursor="+far), first)
 }
 
@@ -84,6 +91,19 @@ now() - n * interval '1 second' FROM generate_series(1, ` + strconv.Itoa(b.image
 	return nil
 }
 
+// differentPages lets every client ask for a page of its own, so that no work is shared.
+func (k *kadr) differentPages() (side, error) {
+	paths := make([]string, feedClients)
+	for i := range paths {
+		cursor, err := k.walkFeed(100 * (i + 1))
+		if err != nil {
+			return nil, err
+		}
+		paths[i] = "/api/v1/feed?limit=20&cursor=" + cursor
+	}
+	return hammer(k, paths...), nil
+}
+
 // walkFeed pages through the feed and returns the cursor after n pictures.
 func (k *kadr) walkFeed(n int) (string, error) {
 	cursor := ""
@@ -109,11 +129,14 @@ func (k *kadr) walkFeed(n int) (string, error) {
 	return cursor, nil
 }
 
-// hammer asks for one path as fast as the server answers. It speaks just enough HTTP by itself, because net/http's client
+// hammer asks for paths, each client for one, as fast as the server answers. It speaks just enough HTTP by itself, because net/http's client
 // would take as much of the cores as the server.
-func hammer(k *kadr, path string) side {
+func hammer(k *kadr, paths ...string) side {
 	address := strings.TrimPrefix(k.base, "http://")
-	request := []byte("GET " + path + " HTTP/1.1\r\nHost: " + address + "\r\n\r\n")
+	requests := make([][]byte, feedClients)
+	for i := range requests {
+		requests[i] = []byte("GET " + paths[i%len(paths)] + " HTTP/1.1\r\nHost: " + address + "\r\n\r\n")
+	}
 	return func(ctx context.Context) (int, error) {
 		conns := make([]net.Conn, feedClients)
 		readers := make([]*bufio.Reader, feedClients)
@@ -126,7 +149,7 @@ func hammer(k *kadr, path string) side {
 			conns[i], readers[i] = conn, bufio.NewReaderSize(conn, 32<<10)
 		}
 		return parallel(ctx, feedClients, func(_ context.Context, worker int) error {
-			if _, err := conns[worker].Write(request); err != nil {
+			if _, err := conns[worker].Write(requests[worker]); err != nil {
 				return err
 			}
 			return readReply(readers[worker])

@@ -123,11 +123,14 @@ func (b *bench) compare(ctx context.Context, what string, goal float64, ours, li
 }
 
 func (b *bench) row(what, ours, limit string, ratio, goal float64) {
-	verdict := ""
-	if ratio < goal {
-		verdict = "missed"
+	verdict := fmt.Sprintf("%.2f\t", goal)
+	switch {
+	case goal == 0:
+		verdict = "(reported)\t"
+	case ratio < goal:
+		verdict += "missed"
 	}
-	fmt.Fprintf(b.table, "%s\t%s\t%s\t%.2f\t%.2f\t%s\n", what, ours, limit, ratio, goal, verdict)
+	fmt.Fprintf(b.table, "%s\t%s\t%s\t%.2f\t%s\n", what, ours, limit, ratio, verdict)
 }
 
 func (b *bench) rate(ctx context.Context, run side) (float64, error) {

@@ -47,6 +47,7 @@ type Server struct {
 	accounts    *account.Service
 	images      *image.Service
 	idempotency IdempotencyStore
+	feeds       flights
 	checks      Checks
 	contract    contractFiles
 	log         *slog.Logger
@@ -73,7 +74,7 @@ func New(cfg Config, accounts *account.Service, images *image.Service, idempoten
 		return nil, fmt.Errorf("read the pages: %w", err)
 	}
 	s := &Server{
-		cfg: cfg, accounts: accounts, images: images, idempotency: idempotency, checks: checks, contract: files, log: log,
+		cfg: cfg, accounts: accounts, images: images, idempotency: idempotency, feeds: flights{byKey: map[string]*flight{}}, checks: checks, contract: files, log: log,
 	}
 
 	e := echo.New()
