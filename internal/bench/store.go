@@ -58,6 +58,8 @@ func (p *payload) reader() io.Reader {
 	return io.MultiReader(bytes.NewReader(parts[0]), bytes.NewReader(parts[1]), bytes.NewReader(parts[2]))
 }
 
+const insertBareSQL = `INSERT INTO bare (ref, size) VALUES ($1, $2)`
+
 // bareLoop hashes, writes, fsyncs, names and inserts one row: what storing a file costs at the least.
 func bareLoop(dir string, pool *pgxpool.Pool, p *payload) (side, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -85,13 +87,14 @@ func bareLoop(dir string, pool *pgxpool.Pool, p *payload) (side, error) {
 		if err := os.Rename(f.Name(), filepath.Join(dir, hex.EncodeToString(ref))); err != nil {
 			return err
 		}
-		_, err = pool.Exec(context.WithoutCancel(ctx), `INSERT INTO bare (ref, size) VALUES ($1, $2)`, ref, size)
+		_, err = pool.Exec(context.WithoutCancel(ctx), insertBareSQL, ref, size)
 		return err
 	}
 	return func(ctx context.Context) (int, error) { return parallel(ctx, writers, one) }, nil
 }
 
-// store compares Stage, Commit and the rows with the bare loop.
+// store compares Stage, Commit and a row with the bare loop, and, for what they add, with the rows that an upload has: its
+// reservation, its image, its account's usage.
 func (b *bench) store(ctx context.Context) error {
 	// A database of its own: the server's belongs together with the server's storage.
 	admin, err := pgxpool.New(ctx, b.cluster.URL())
@@ -139,7 +142,12 @@ func (b *bench) store(ctx context.Context) error {
 			}
 		}
 		p := newPayload(s.size)
-		ours := func(ctx context.Context) (int, error) {
+		oneRow := func(ctx context.Context) (int, error) {
+			return parallel(ctx, writers, func(ctx context.Context, _ int) error {
+				return storeWithRow(context.WithoutCancel(ctx), blobs, pool, p.reader())
+			})
+		}
+		allRows := func(ctx context.Context) (int, error) {
 			return parallel(ctx, writers, func(ctx context.Context, worker int) error {
 				return storeOne(context.WithoutCancel(ctx), blobs, images, owners[worker], p.reader())
 			})
@@ -148,11 +156,30 @@ func (b *bench) store(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := b.compare(ctx, "store "+s.name+", "+fmt.Sprint(writers)+" writers", 0.8, ours, limit); err != nil {
+		what := fmt.Sprintf("store %s, %d writers", s.name, writers)
+		if err := b.compare(ctx, what, 0.8, oneRow, limit); err != nil {
+			return err
+		}
+		if err := b.compare(ctx, what+", all rows of an upload", 0, allRows, limit); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// storeWithRow stages, commits and inserts the one row that the bare loop inserts.
+func storeWithRow(ctx context.Context, blobs *blob.Dir, pool *pgxpool.Pool, r io.Reader) error {
+	staged, err := blobs.Stage(ctx, r, 1<<30)
+	if err != nil {
+		return err
+	}
+	defer staged.Discard()
+	if err := blobs.Commit(ctx, staged); err != nil {
+		return err
+	}
+	ref := staged.Ref()
+	_, err = pool.Exec(ctx, insertBareSQL, ref[:], staged.Size())
+	return err
 }
 
 // storeOne does what an upload does once its picture is known: all the bytes, and all the rows.
