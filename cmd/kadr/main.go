@@ -8,8 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/kadr-app/kadr/internal/app"
 	"github.com/kadr-app/kadr/internal/config"
@@ -44,9 +42,7 @@ type command func(ctx context.Context, cfg config.Config, log *slog.Logger, args
 
 func main() {
 	imaging.DecoderMain() // does not return where this process is a decoder
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
-	os.Exit(run(ctx, os.Args[1:], os.Stderr))
+	os.Exit(run(untilSignal(), os.Args[1:], os.Stderr))
 }
 
 func run(ctx context.Context, args []string, stderr io.Writer) int {

@@ -166,14 +166,14 @@ func newFile(f *os.File, img Image, shape Shape) (*File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	// What is told of the file must not be older than the picture: somebody else may have stored the same bytes before, and
-	// that is nobody's business. So the time is the picture's, and the variant's own goes into a hash.
-	identity := img.Ref.String()
+	// that is nobody's business. So the time is the picture's, and a variant's own goes into a hash.
+	tag := img.Ref.String()[:32]
 	if shape != (Shape{Format: img.Format}) {
-		identity = fmt.Sprintf("%s/%s/%d/%d", identity, shape.name(), st.Size(), st.ModTime().UnixNano())
+		h := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%d/%d", img.Ref, shape.name(), st.Size(), st.ModTime().UnixNano()))
+		tag = hex.EncodeToString(h[:16])
 	}
-	tag := sha256.Sum256([]byte(identity))
 	return &File{
 		File: f, Image: img, Format: shape.Format, Size: st.Size(), ModTime: img.CreatedAt,
-		ETag: `"` + hex.EncodeToString(tag[:16]) + `"`,
+		ETag: `"` + tag + `"`,
 	}, nil
 }
