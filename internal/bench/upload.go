@@ -137,7 +137,7 @@ func (b *bench) ingest(ctx context.Context, pool *imaging.Pool, photo []byte) er
 			return err
 		}
 		defer func() { _ = os.Remove(out.Name()); _ = out.Close() }()
-		outputs = append(outputs, imaging.Output{Width: width, Format: imaging.WebP, File: out})
+		outputs = append(outputs, imaging.Output{Shape: imaging.Shape{Width: width}, Format: imaging.WebP, File: out})
 	}
 	_, err = pool.Ingest(ctx, src, imaging.IngestRequest{Outputs: outputs})
 	return err

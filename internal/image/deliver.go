@@ -152,7 +152,7 @@ func (s *Service) renderOne(ctx context.Context, img Image, shape Shape) error {
 	defer v.Discard()
 	_, err = s.decoders.Render(ctx, src, imaging.RenderRequest{
 		Limits:  imaging.Limits{MaxPixels: s.cfg.MaxPixels},
-		Outputs: []imaging.Output{{Width: shape.Width, Format: shape.Format, File: v.File()}},
+		Outputs: []imaging.Output{{Shape: imaging.Shape{Width: shape.Width}, Format: shape.Format, File: v.File()}},
 	})
 	if err != nil {
 		return err

@@ -32,7 +32,7 @@ func newThumbnails() (*thumbnails, error) {
 func (t *thumbnails) outputs() []imaging.Output {
 	outputs := make([]imaging.Output, len(t.files))
 	for i, shape := range t.shapes {
-		outputs[i] = imaging.Output{Width: shape.Width, Format: shape.Format, File: t.files[i]}
+		outputs[i] = imaging.Output{Shape: imaging.Shape{Width: shape.Width}, Format: shape.Format, File: t.files[i]}
 	}
 	return outputs
 }

@@ -34,7 +34,7 @@ func TestTruncatedPicturesAreRefused(t *testing.T) {
 			t.Fatalf("%s, whole: %v", name, err)
 		}
 		for _, percent := range []int{10, 50, 90, 99} {
-			got, err := ingest(t, file[:len(file)*percent/100], imaging.Output{Width: 32, Format: imaging.WebP})
+			got, err := ingest(t, file[:len(file)*percent/100], imaging.Output{Shape: imaging.Shape{Width: 32}, Format: imaging.WebP})
 			if err == nil {
 				t.Errorf("%s at %d %%: %+v", name, percent, got.Info)
 				continue

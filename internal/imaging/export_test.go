@@ -12,7 +12,7 @@ func (p *Pool) SelfTest(ctx context.Context, name string) error {
 		return err
 	}
 	defer null.Close()
-	_, err = p.do(ctx, wireRequest{Operation: opSelfTest, SelfTest: name}, null, nil)
+	_, err = p.do(ctx, PriorityNormal, wireRequest{Operation: opSelfTest, SelfTest: name}, null, nil)
 	return err
 }
 

@@ -16,6 +16,9 @@ const (
 	PNG  Format = "png"
 	GIF  Format = "gif"
 	WebP Format = "webp"
+	AVIF Format = "avif"
+	HEIC Format = "heic"
+	TIFF Format = "tiff"
 )
 
 // traits is one row of the table of formats. A format is added here, and in the loader's and saver's switch in vips.c.
@@ -140,6 +143,18 @@ func (f Format) Name() string {
 func (f Format) CanMake() bool {
 	t, ok := f.traits()
 	return ok && t.output
+}
+
+// Animates tells whether the format may hold more than one frame.
+func (f Format) Animates() bool {
+	t, ok := f.traits()
+	return ok && t.animated
+}
+
+// DefaultQuality is what an Output without one is made with; 0 where the format has no such thing.
+func (f Format) DefaultQuality() int {
+	t, _ := f.traits()
+	return t.quality
 }
 
 func (f Format) String() string { return string(f) }

@@ -50,28 +50,52 @@ type Limits struct {
 	MaxFrames int   // 0 means DefaultMaxFrames
 }
 
-// Output is one picture to make. Pictures are never enlarged; height follows from the proportions. The result is sRGB,
-// turned upright, and carries no metadata. Transparency is kept in PNG and WebP and laid on white in JPEG. Of an
-// animation the first frame is taken.
+// Output is one picture to make. The result is sRGB, turned upright, and carries no metadata. Transparency is kept where
+// the format can. Of an animation all frames are kept in GIF and WebP, unless the shape names one, and the first in the
+// other formats.
 type Output struct {
-	Width   int      // in pixels as displayed; 0 means the picture's own
+	Shape
 	Format  Format   // one that CanMake
-	Quality int      // 1 to 100; 0 means the format's default; of no meaning to PNG
+	Quality int      // 1 to 100; 0 means the format's default; of no meaning to PNG and GIF
+	Effort  int      // of the encoder; 0 means the format's default
 	File    *os.File // empty, at offset 0, open for writing; its content is undefined after an error
+	// When limits an IngestRequest's output to some kinds of pictures, which are not known before; Render ignores it.
+	When Condition
+}
+
+// Condition says for which pictures an output is made. The zero value is: for all that are larger than the output.
+type Condition struct {
+	Still, Animated     bool // at most one; with neither, for both
+	Opaque, Transparent bool // at most one; with neither, for both
+	LongerThan          int  // the picture's longer side must have more pixels than this
 }
 
 // IngestRequest asks for a new upload to be checked, and for its thumbnails.
 type IngestRequest struct {
 	Limits
-	// Outputs are made only where they are smaller than the picture.
+	// Outputs are made only where they are smaller than the picture and their condition holds. They are stills.
 	Outputs []Output
 }
 
 // RenderRequest asks for variants of a picture that was ingested before. It decodes no more than they need.
 type RenderRequest struct {
 	Limits
-	Outputs []Output
+	// Width and Height are the picture's, as displayed, where the source is a smaller copy of it (a master): every size in
+	// the outputs counts from them. 0: they are the source's own.
+	Width, Height int
+	Outputs       []Output
+	Priority      Priority
 }
+
+// Priority says who goes first when all decoders are at work. Within one, it is first come, first served.
+type Priority int
+
+// The priorities, from the one that goes first.
+const (
+	PriorityHigh       Priority = iota - 1 // small pictures, which many wait for
+	PriorityNormal                         // uploads and larger pictures
+	PriorityBackground                     // what nobody waits for
+)
 
 // Info says what a picture is.
 type Info struct {

@@ -20,14 +20,14 @@ func TestEveryFormatIntoEveryFormat(t *testing.T) {
 	t.Parallel()
 	for _, in := range []imaging.Format{imaging.JPEG, imaging.PNG, imaging.GIF, imaging.WebP} {
 		file := encode(t, in, paint(200, 150, gradient))
-		got, err := ingest(t, file, imaging.Output{Width: 64, Format: imaging.WebP})
+		got, err := ingest(t, file, imaging.Output{Shape: imaging.Shape{Width: 64}, Format: imaging.WebP})
 		if err != nil || got.Format != in || got.Width != 200 || got.Height != 150 || got.Frames != 1 || got.Orientation != 1 {
 			t.Fatalf("%s: %+v, %v", in, got.Info, err)
 		}
 		outputs := []imaging.Output{}
 		for _, out := range []imaging.Format{imaging.JPEG, imaging.PNG, imaging.WebP} {
-			outputs = append(outputs, imaging.Output{Width: 80, Format: out}, imaging.Output{Width: 120, Format: out},
-				imaging.Output{Width: 0, Format: out}, imaging.Output{Width: 4000, Format: out})
+			outputs = append(outputs, imaging.Output{Shape: imaging.Shape{Width: 80}, Format: out}, imaging.Output{Shape: imaging.Shape{Width: 120}, Format: out},
+				imaging.Output{Shape: imaging.Shape{Width: 0}, Format: out}, imaging.Output{Shape: imaging.Shape{Width: 4000}, Format: out})
 		}
 		files, rendered := render(t, file, outputs...)
 		for i, o := range outputs {
@@ -56,8 +56,8 @@ func TestEveryFormatIntoEveryFormat(t *testing.T) {
 func TestIngestMakesOnlyWhatIsSmaller(t *testing.T) {
 	t.Parallel()
 	got, err := ingest(t, encode(t, imaging.JPEG, paint(320, 200, gradient)),
-		imaging.Output{Width: 64, Format: imaging.WebP}, imaging.Output{Width: 320, Format: imaging.WebP},
-		imaging.Output{Width: 160, Format: imaging.JPEG})
+		imaging.Output{Shape: imaging.Shape{Width: 64}, Format: imaging.WebP}, imaging.Output{Shape: imaging.Shape{Width: 320}, Format: imaging.WebP},
+		imaging.Output{Shape: imaging.Shape{Width: 160}, Format: imaging.JPEG})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func TestEveryOrientation(t *testing.T) {
 			}
 		}
 		file := oriented(encode(t, imaging.JPEG, stored), byte(o))
-		outputs := withFiles(t, []imaging.Output{{Width: 120, Format: imaging.PNG}, {Width: 60, Format: imaging.WebP}})
+		outputs := withFiles(t, []imaging.Output{{Shape: imaging.Shape{Width: 120}, Format: imaging.PNG}, {Shape: imaging.Shape{Width: 60}, Format: imaging.WebP}})
 		got, err := pool(t).Ingest(context.Background(), tempFile(t, file), imaging.IngestRequest{Outputs: outputs})
 		if err != nil || got.Width != w || got.Height != h || got.Orientation != o {
 			t.Fatalf("orientation %d: %+v, %v", o, got.Info, err)
@@ -159,8 +159,8 @@ func TestTransparency(t *testing.T) {
 	if d := placeholderDistance(t, got.ThumbHash, half); d > 25 {
 		t.Errorf("placeholder at distance %.1f", d)
 	}
-	files, _ := render(t, file, imaging.Output{Width: 100, Format: imaging.PNG}, imaging.Output{Width: 100, Format: imaging.WebP},
-		imaging.Output{Width: 100, Format: imaging.JPEG})
+	files, _ := render(t, file, imaging.Output{Shape: imaging.Shape{Width: 100}, Format: imaging.PNG}, imaging.Output{Shape: imaging.Shape{Width: 100}, Format: imaging.WebP},
+		imaging.Output{Shape: imaging.Shape{Width: 100}, Format: imaging.JPEG})
 	for i, want := range []func(u, v float64) color.NRGBA{half, half, onWhite} {
 		m := decode(t, files[i])
 		if d := distance(m, want); d > 4 {
@@ -203,8 +203,8 @@ func TestGreyAndSixteenBits(t *testing.T) {
 		}
 	}
 	for name, m := range map[string]image.Image{"grey": grey, "16 bits": deep} {
-		files, _ := render(t, encode(t, imaging.PNG, m), imaging.Output{Width: 150, Format: imaging.PNG},
-			imaging.Output{Width: 100, Format: imaging.WebP}, imaging.Output{Width: 100, Format: imaging.JPEG})
+		files, _ := render(t, encode(t, imaging.PNG, m), imaging.Output{Shape: imaging.Shape{Width: 150}, Format: imaging.PNG},
+			imaging.Output{Shape: imaging.Shape{Width: 100}, Format: imaging.WebP}, imaging.Output{Shape: imaging.Shape{Width: 100}, Format: imaging.JPEG})
 		for i, b := range files {
 			if d := distance(decode(t, b), ramp); d > 3 {
 				t.Errorf("%s, output %d: distance %.1f", name, i, d)
@@ -215,11 +215,11 @@ func TestGreyAndSixteenBits(t *testing.T) {
 
 func TestAnimationsAreReadWholeAndShownByTheirFirstFrame(t *testing.T) {
 	t.Parallel()
-	got, err := ingest(t, fixture(t, "animated.webp"), imaging.Output{Width: 20, Format: imaging.PNG})
+	got, err := ingest(t, fixture(t, "animated.webp"), imaging.Output{Shape: imaging.Shape{Width: 20}, Format: imaging.PNG})
 	if err != nil || got.Frames != 5 || got.Width != 40 || got.Height != 30 || got.Outputs[0].Height != 15 {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	files, _ := render(t, fixture(t, "animated.webp"), imaging.Output{Width: 20, Format: imaging.PNG})
+	files, _ := render(t, fixture(t, "animated.webp"), imaging.Output{Shape: imaging.Shape{Width: 20}, Format: imaging.PNG})
 	first := func(u, _ float64) color.NRGBA {
 		return color.NRGBA{uint8(220 + 20*u), uint8(30 + 20*u), uint8(30 + 20*u), 255}
 	}
@@ -235,7 +235,7 @@ func TestAwkwardShapes(t *testing.T) {
 	t.Parallel()
 	for _, size := range [][2]int{{1, 1}, {3, 1}, {2000, 1}, {1, 2000}, {33, 20000}} {
 		file := encode(t, imaging.PNG, paint(size[0], size[1], gradient))
-		got, err := ingest(t, file, imaging.Output{Width: 32, Format: imaging.WebP}, imaging.Output{Width: 1, Format: imaging.PNG})
+		got, err := ingest(t, file, imaging.Output{Shape: imaging.Shape{Width: 32}, Format: imaging.WebP}, imaging.Output{Shape: imaging.Shape{Width: 1}, Format: imaging.PNG})
 		if err != nil || len(got.ThumbHash) < 5 {
 			t.Errorf("%v: %+v, %v", size, got, err)
 		}
@@ -288,8 +288,8 @@ func TestFormatNames(t *testing.T) {
 func TestLargePhotographShrinksOnLoad(t *testing.T) {
 	t.Parallel()
 	file := encode(t, imaging.JPEG, paint(1203, 899, gradient))
-	files, _ := render(t, file, imaging.Output{Width: 300, Format: imaging.PNG}, imaging.Output{Width: 200, Format: imaging.PNG},
-		imaging.Output{Width: 150, Format: imaging.PNG})
+	files, _ := render(t, file, imaging.Output{Shape: imaging.Shape{Width: 300}, Format: imaging.PNG}, imaging.Output{Shape: imaging.Shape{Width: 200}, Format: imaging.PNG},
+		imaging.Output{Shape: imaging.Shape{Width: 150}, Format: imaging.PNG})
 	worst := 0.0
 	for _, b := range files {
 		worst = math.Max(worst, distance(decode(t, b), gradient))

@@ -11,20 +11,20 @@ import (
 // extent is a width and a height in pixels.
 type extent struct{ width, height int }
 
-// fit returns s scaled down to the given width and then, where needed, until no side is longer than maxSide.
-func (s extent) fit(width, maxSide int) extent {
-	scale := 1.0
-	if width > 0 && width < s.width {
-		scale = float64(width) / float64(s.width)
-	}
-	if longest := float64(max(s.width, s.height)); longest*scale > float64(maxSide) {
-		scale = float64(maxSide) / longest
-	}
-	return extent{
-		max(1, int(math.Round(float64(s.width)*scale))),
-		max(1, int(math.Round(float64(s.height)*scale))),
-	}
+// times scales both sides.
+func (s extent) times(scale float64) extent {
+	return extent{rounded(float64(s.width) * scale), rounded(float64(s.height) * scale)}
 }
+
+// within returns s scaled down until no side is longer than maxSide; 0 is no limit.
+func (s extent) within(maxSide int) extent {
+	if longest := max(s.width, s.height); maxSide > 0 && longest > maxSide {
+		return s.times(float64(maxSide) / float64(longest))
+	}
+	return s
+}
+
+func rounded(side float64) int { return max(1, int(math.Round(side))) }
 
 // turned swaps the sides of what an orientation lays on its side.
 func (s extent) turned(orientation int) extent {
@@ -63,7 +63,7 @@ func planJob(info Info, outputs []wireOutput, fds []int, ingest bool) plan {
 			continue
 		}
 		t, _ := o.Format.traits()
-		s := picture.fit(o.Width, t.maxSide)
+		s := Shape{Width: o.Width}.boxed(picture).canvas.within(t.maxSide)
 		p.order = append(p.order, i)
 		p.job.Outputs = append(p.job.Outputs, vips.Output{
 			Width: s.width, Height: s.height, Format: t.native, Quality: cmp.Or(o.Quality, t.quality),
@@ -77,10 +77,7 @@ func planJob(info Info, outputs []wireOutput, fds []int, ingest bool) plan {
 		largest = extent{p.job.Outputs[0].Width, p.job.Outputs[0].Height}
 	}
 	if ingest {
-		hash := picture
-		if longest := max(picture.width, picture.height); longest > vips.HashSide {
-			hash = picture.fit(0, vips.HashSide)
-		}
+		hash := picture.within(vips.HashSide)
 		p.job.HashWidth, p.job.HashHeight = hash.width, hash.height
 		p.job.Frames = info.Frames
 		largest = extent{max(largest.width, hash.width), max(largest.height, hash.height)}

@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -17,50 +15,6 @@ import (
 
 	"github.com/kadr-app/kadr/internal/apperr"
 )
-
-// PoolConfig says how many decoders there are and what each may take. Zero values mean the defaults named.
-type PoolConfig struct {
-	// Command starts a decoder; the memory limit is appended. Default: this binary with the argument "decoder".
-	Command []string
-	// Env is what a decoder's environment holds besides a few settings of our own ("NAME=value"). It inherits nothing; a
-	// libvips in an unusual place may need LD_LIBRARY_PATH.
-	Env []string
-	// Workers is the number of decoders. Default: the number of CPUs.
-	Workers int
-	// QueueLength is how many requests may wait for a decoder. Default: 64 for each worker; negative: none may.
-	QueueLength int
-	// Timeout is how long one request may occupy a decoder; waiting does not count. Default: 30 s.
-	Timeout time.Duration
-	// MemoryLimit is how many bytes a decoder may map for its work. Default: 1 GiB; negative: no limit. Linux only.
-	MemoryLimit int64
-	// RecycleAfter is the number of requests after which a decoder is replaced, against leaks. Default: 1000.
-	RecycleAfter int
-	// RecycleAbove is the resident memory, in bytes, that an idle decoder may keep before it is replaced. Default: 256 MiB.
-	RecycleAbove int64
-	// Log receives crashes, and at debug level what decoders write to standard error. Default: nowhere.
-	Log *slog.Logger
-}
-
-// busyRetryAfter is what a full queue tells its callers; a second empties a good part of it.
-const busyRetryAfter = time.Second
-
-func (c PoolConfig) withDefaults() (PoolConfig, error) {
-	if len(c.Command) == 0 {
-		exe, err := thisBinary()
-		if err != nil {
-			return c, fmt.Errorf("imaging: find this binary: %w", err)
-		}
-		c.Command = []string{exe, decoderArgument}
-	}
-	c.Workers = cmp.Or(c.Workers, runtime.NumCPU())
-	c.QueueLength = max(0, cmp.Or(c.QueueLength, 64*c.Workers))
-	c.Timeout = cmp.Or(c.Timeout, 30*time.Second)
-	c.MemoryLimit = max(0, cmp.Or(c.MemoryLimit, 1<<30))
-	c.RecycleAfter = cmp.Or(c.RecycleAfter, 1000)
-	c.RecycleAbove = cmp.Or(c.RecycleAbove, 256<<20)
-	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
-	return c, nil
-}
 
 // Pool is a fixed number of decoder processes and the queue before them. It is safe for concurrent use.
 type Pool struct {
@@ -79,12 +33,16 @@ type Pool struct {
 
 // Stats is a snapshot of a pool's gauges and counters.
 type Stats struct {
-	Workers, Busy, Waiting int    // now
-	Served                 uint64 // requests that a decoder answered, with a result or an error of the picture
-	Rejected               uint64 // refused because the queue was full
-	Crashes                uint64 // decoders that died at work
-	Timeouts               uint64 // decoders killed because a request took too long
-	Restarts               uint64 // decoders replaced, for whatever reason
+	Workers, Busy, Waiting         int           // now
+	WaitingHigh, WaitingBackground int           // of those that wait
+	WaitingWork                    time.Duration // how long one decoder would probably take for all that wait
+	Memory                         int64         // that all decoders together probably need for what they do, in bytes
+
+	Served   uint64 // requests that a decoder answered, with a result or an error of the picture
+	Rejected uint64 // refused because the queue was full
+	Crashes  uint64 // decoders that died at work
+	Timeouts uint64 // decoders killed because a request took too long
+	Restarts uint64 // decoders replaced, for whatever reason
 }
 
 // slot is a place for one decoder. Whoever acquired it from the queue may use it; child may be nil after a failed start.
@@ -114,7 +72,7 @@ func NewPool(config PoolConfig) (*Pool, error) {
 		wg.Go(func() { failures[i] = p.fill(s) })
 	}
 	wg.Wait()
-	p.queue = newQueue(p.slots, config.QueueLength)
+	p.queue = newQueue(p.slots, bounds{length: config.QueueLength, wait: config.QueueTime, memory: config.MemoryBudget})
 	if err := errors.Join(failures...); err != nil {
 		p.Close()
 		return nil, failures[slices.IndexFunc(failures, func(err error) bool { return err != nil })]
@@ -176,12 +134,10 @@ func (p *Pool) Close() {
 
 // Stats returns the pool's counters.
 func (p *Pool) Stats() Stats {
-	idle, waiting := p.queue.counts()
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	s := p.stats
-	s.Workers, s.Waiting = len(p.slots), waiting
-	s.Busy = len(p.slots) - idle
+	p.mu.Unlock()
+	p.queue.snapshot(&s)
 	return s
 }
 
@@ -206,7 +162,7 @@ func (p *Pool) Pids() []int {
 
 // Probe reads what a picture says of itself and checks the limits, decoding nothing. The errors are those of Ingest.
 func (p *Pool) Probe(ctx context.Context, src *os.File, limits Limits) (Info, error) {
-	reply, err := p.do(ctx, wireRequest{Operation: opProbe, Limits: limits}, src, nil)
+	reply, err := p.do(ctx, PriorityNormal, wireRequest{Operation: opProbe, Limits: limits}, src, nil)
 	return reply.Info, err
 }
 
@@ -220,18 +176,18 @@ func (p *Pool) Probe(ctx context.Context, src *os.File, limits Limits) (Info, er
 // the context's error; and Internal. When the context ends, Ingest returns at once, and the decoder may go on writing to
 // the outputs' files for a second: do not use them for anything else.
 func (p *Pool) Ingest(ctx context.Context, src *os.File, request IngestRequest) (Ingested, error) {
-	reply, err := p.do(ctx, wireRequest{Operation: opIngest, Limits: request.Limits}, src, request.Outputs)
+	reply, err := p.do(ctx, PriorityNormal, wireRequest{Operation: opIngest, Limits: request.Limits}, src, request.Outputs)
 	return Ingested{Info: reply.Info, ThumbHash: reply.ThumbHash, Outputs: reply.Outputs}, err
 }
 
 // Render makes variants of a stored picture, all from one decode. Result and request have the same order. The errors, and
 // what holds for src and the files, are as with Ingest; a broken picture may go unnoticed where its first frame is whole.
 func (p *Pool) Render(ctx context.Context, src *os.File, request RenderRequest) ([]Rendered, error) {
-	reply, err := p.do(ctx, wireRequest{Operation: opRender, Limits: request.Limits}, src, request.Outputs)
+	reply, err := p.do(ctx, request.Priority, wireRequest{Operation: opRender, Limits: request.Limits}, src, request.Outputs)
 	return reply.Outputs, err
 }
 
-func (p *Pool) do(ctx context.Context, request wireRequest, src *os.File, outputs []Output) (wireReply, error) {
+func (p *Pool) do(ctx context.Context, priority Priority, request wireRequest, src *os.File, outputs []Output) (wireReply, error) {
 	files := []*os.File{src}
 	for _, o := range outputs {
 		if !o.Format.CanMake() || o.Width < 0 || o.Quality < 0 || o.Quality > 100 || o.File == nil {
@@ -243,7 +199,7 @@ func (p *Pool) do(ctx context.Context, request wireRequest, src *os.File, output
 	if len(outputs) > MaxOutputs {
 		return wireReply{}, fmt.Errorf("imaging: %d outputs in one request, at most %d", len(outputs), MaxOutputs)
 	}
-	s, err := p.queue.acquire(ctx)
+	g, err := p.queue.acquire(ctx, p.demand(priority, request, src, outputs))
 	if err != nil {
 		if errors.Is(err, ErrBusy) {
 			p.count(func(s *Stats) { s.Rejected++ })
@@ -259,17 +215,17 @@ func (p *Pool) do(ctx context.Context, request wireRequest, src *os.File, output
 	fds, err := duplicate(files)
 	if err != nil || !p.begin() {
 		closeAll(fds)
-		p.queue.release(s)
+		p.queue.release(g)
 		return wireReply{}, cmp.Or(err, error(ErrClosed))
 	}
 	done := make(chan result, 1)
 	go func() {
 		defer p.running.Done()
-		reply, err := p.attempt(ctx, s, request, fds)
+		reply, err := p.attempt(ctx, g.slot, request, fds)
 		closeAll(fds)
 		done <- result{reply, err}
-		p.tend(s)
-		p.queue.release(s)
+		p.tend(g.slot)
+		p.queue.release(g)
 	}()
 	select {
 	case r := <-done:
@@ -277,6 +233,19 @@ func (p *Pool) do(ctx context.Context, request wireRequest, src *os.File, output
 	case <-ctx.Done():
 		return wireReply{}, ctx.Err()
 	}
+}
+
+// demand guesses what a request takes. No guess is above what it is allowed.
+func (p *Pool) demand(priority Priority, request wireRequest, src *os.File, outputs []Output) demand {
+	size := int64(0)
+	if st, err := src.Stat(); err == nil { // an error shows when the decoder gets the file
+		size = st.Size()
+	}
+	cost, memory := ask{operation: request.Operation, limits: request.Limits, outputs: outputs}.estimate(src, size)
+	if limit := p.config.MemoryLimit; limit > 0 {
+		memory = min(memory, limit)
+	}
+	return demand{priority: priority, cost: min(cost, p.config.Timeout), memory: memory}
 }
 
 // begin announces work to Close; it is false when that has begun.

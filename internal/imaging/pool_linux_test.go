@@ -31,7 +31,7 @@ func TestMemoryStaysFlat(t *testing.T) {
 		tempFile(t, animation(t, 5, 40, 40)), tempFile(t, fixture(t, "animated.webp")), tempFile(t, fixture(t, "p3.jpg")),
 		tempFile(t, encode(t, imaging.PNG, noise(100, 90))[:9000]),
 	}
-	outputs := []imaging.Output{{Width: 64, Format: imaging.WebP}, {Width: 32, Format: imaging.JPEG}, {Width: 20, Format: imaging.PNG}}
+	outputs := []imaging.Output{{Shape: imaging.Shape{Width: 64}, Format: imaging.WebP}, {Shape: imaging.Shape{Width: 32}, Format: imaging.JPEG}, {Shape: imaging.Shape{Width: 20}, Format: imaging.PNG}}
 	round := func(n int) {
 		for i := range n {
 			o := withFiles(t, outputs)

@@ -121,7 +121,7 @@ func TestKilledAtRandom(t *testing.T) {
 	for range 4 {
 		clients.Go(func() {
 			for range 25 {
-				outputs := withFiles(t, []imaging.Output{{Width: 200, Format: imaging.WebP}, {Width: 100, Format: imaging.PNG}})
+				outputs := withFiles(t, []imaging.Output{{Shape: imaging.Shape{Width: 200}, Format: imaging.WebP}, {Shape: imaging.Shape{Width: 100}, Format: imaging.PNG}})
 				got, err := p.Ingest(context.Background(), file, imaging.IngestRequest{Outputs: outputs})
 				if errors.Is(err, imaging.ErrCrashed) {
 					crashed.Add(1)
