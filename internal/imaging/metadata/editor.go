@@ -138,6 +138,21 @@ func (e *editor) insert(b []byte) error {
 	return err
 }
 
+// zeros writes so many of them.
+func (e *editor) zeros(n int64) error {
+	if e.out == nil {
+		e.written += n
+		return nil
+	}
+	for b := make([]byte, min(n, 32<<10)); n > 0; n -= int64(len(b)) {
+		b = b[:min(n, int64(len(b)))]
+		if err := e.insert(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (e *editor) flush() error {
 	from, n := e.keepFrom, e.keepTo-e.keepFrom
 	e.keepFrom = e.keepTo

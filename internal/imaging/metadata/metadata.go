@@ -57,6 +57,12 @@ func walkers(format string) func(*editor) error {
 		return walkGIF
 	case "webp":
 		return walkWebP
+	case "avif":
+		return walkAVIF
+	case "heic":
+		return walkHEIC
+	case "tiff":
+		return walkTIFF
 	}
 	return nil
 }
