@@ -102,7 +102,11 @@ func (e *editor) head(n int, format string, valid func(b []byte) bool) ([]byte, 
 		return nil, err
 	}
 	if err != nil || !valid(b) {
-		return nil, broken("The file does not begin as a %s.", format)
+		article := "a"
+		if format == "AVIF" {
+			article = "an"
+		}
+		return nil, broken("The file does not begin as %s %s.", article, format)
 	}
 	return b, nil
 }

@@ -2,6 +2,7 @@ package metadata_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"os"
 	"testing"
 
@@ -40,6 +41,30 @@ func FuzzStripWebP(f *testing.F) {
 	f.Add(animated)
 	f.Add(dirtyWebP(f))
 	fuzzStrip(f, "webp")
+}
+
+func FuzzStripAVIF(f *testing.F) { fuzzHEIF(f, "avif") }
+func FuzzStripHEIC(f *testing.F) { fuzzHEIF(f, "heic") }
+
+func fuzzHEIF(f *testing.F, format string) {
+	f.Add(still(f, format))
+	f.Add(dirtyHEIF(f, format))
+	small := isoStill(format, isoItem{kind: "iden", references: []isoReference{{"dimg", []int{2}}}},
+		isoItem{kind: codedKind(format), data: []byte("px"), properties: [][]byte{size(1, 1)}}, isoItem{kind: "Exif", data: []byte("x"), inline: true})
+	small.after = [][]byte{isoBox("moov")}
+	f.Add(small.bytes())
+	fuzzStrip(f, format)
+}
+
+func FuzzStripTIFF(f *testing.F) {
+	everyTIFF(func(_ string, order binary.ByteOrder, big bool) {
+		f.Add(dirtyTIFF(order, big))
+		w := newTIFF(order, big)
+		w.page(w.grey(2, 2, w.text(270))...)
+		w.page(w.grey(3, 17)...)
+		f.Add(w.b)
+	})
+	fuzzStrip(f, "tiff")
 }
 
 // fuzzStrip holds for any bytes: Strip either refuses them with a name for it, as Inspect does, or writes what it

@@ -22,7 +22,9 @@ func (h *heif) parser(kind string) func(*cursor) error {
 }
 
 // handler is a hdlr's body without a name, which would be that of the software.
-func handler() []byte { return append([]byte("\x00\x00\x00\x00\x00\x00\x00\x00pict"), make([]byte, 13)...) }
+func handler() []byte {
+	return append([]byte("\x00\x00\x00\x00\x00\x00\x00\x00pict"), make([]byte, 13)...)
+}
 
 func (h *heif) readHandler(c *cursor) error {
 	body := c.take(len(c.b))

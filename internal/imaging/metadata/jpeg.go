@@ -155,9 +155,14 @@ func segment(e *editor, marker byte, off int64, body []byte) error {
 		head := append([]byte{0xff, markerAPP0, 0, 16}, body[:14]...)
 		head[16], head[17] = 0, 0 // a thumbnail of no size
 		return e.insert(head)
-	case marker == markerAPP2 && bytes.HasPrefix(body, []byte("ICC_PROFILE\x00")),
-		marker == markerAPPE && bytes.HasPrefix(body, []byte("Adobe")):
+	case marker == markerAPP2 && bytes.HasPrefix(body, []byte("ICC_PROFILE\x00")):
 		return e.keep(off, whole)
+	case marker == markerAPPE && bytes.HasPrefix(body, []byte("Adobe")) && len(body) >= 12:
+		if len(body) == 12 {
+			return e.keep(off, whole)
+		}
+		e.drop()
+		return e.insert(append([]byte{0xff, markerAPPE, 0, 14}, body[:12]...))
 	case marker == markerAPP1 && bytes.HasPrefix(body, []byte("Exif\x00")) && len(body) >= 6:
 		keep, replacement := e.exif(body[6:])
 		if keep {

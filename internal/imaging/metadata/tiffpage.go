@@ -227,7 +227,7 @@ func (t *tiff) data(d *directory, name string, offsetsTag, lengthsTag uint16) er
 	if offsets.count > uint64(maxTIFFStrips-t.strips) { //nolint:gosec // not negative
 		return broken("The TIFF has more than %d strips and tiles.", maxTIFFStrips)
 	}
-	t.strips += int(offsets.count) //nolint:gosec // checked
+	t.strips += int(offsets.count)        //nolint:gosec // checked
 	for i := range int64(offsets.count) { //nolint:gosec // checked
 		off, err := t.element(t.e.in, offsets, i)
 		if err != nil {

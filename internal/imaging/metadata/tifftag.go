@@ -63,7 +63,7 @@ func tiffKept(tag, kind uint16, count uint64) bool {
 		317,      // predictor
 		322, 323, // size of tiles
 		332, 334, // inks
-		531, // position of colour samples
+		531,                 // position of colour samples
 		32995, 32996, 32997: // alpha, kind of data and depth, as they were once written
 		return whole && count == 1
 	case 282, 283: // resolution
