@@ -213,7 +213,8 @@ func TestExifToolFindsNothingPrivate(t *testing.T) {
 			if got := found[0]["IFD0:Orientation"]; tc.format != "avif" && tc.format != "heic" && got != "Rotate 90 CW" {
 				t.Errorf("the orientation is %v", got)
 			}
-			sameRendering(t, tc.planted, clean)
+			// The decoder may refuse what stands behind the last box, thinking it the beginning of another.
+			sameRendering(t, bytes.TrimSuffix(tc.planted, []byte("trailing "+secret)), clean)
 		})
 	}
 }
