@@ -169,6 +169,17 @@ func TestExifToolFindsNothingPrivate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Pictures with alpha and a thumbnail, made by libheif's own program: heif-enc -q 40 -t 32, with -A for AVIF.
+	transparent := func(format string) []byte {
+		b, err := os.ReadFile("testdata/alpha." + format)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(b, []byte("thmb")) || !bytes.Contains(b, []byte("auxl")) {
+			t.Fatal("no thumbnail, or no alpha")
+		}
+		return b
+	}
 	trailer := slices.Concat(jpegFile(t, segment(0xfe, secret)), []byte(secret))
 	for name, tc := range map[string]struct {
 		format  string
@@ -181,6 +192,8 @@ func TestExifToolFindsNothingPrivate(t *testing.T) {
 		"webp":          {"webp", plant(t, photograph)},
 		"avif":          {"avif", plant(t, still(t, "avif"))},
 		"heic":          {"heic", plant(t, still(t, "heic"))},
+		"avif, alpha":   {"avif", plant(t, transparent("avif"))},
+		"heic, alpha":   {"heic", plant(t, transparent("heic"))},
 		"avif, by hand": {"avif", dirtyHEIF(t, "avif")},
 		"heic, by hand": {"heic", dirtyHEIF(t, "heic")},
 		"tiff":          {"tiff", plant(t, greyTIFF())},

@@ -28,6 +28,7 @@ const (
 type tiff struct {
 	e     *editor
 	bytes *window // where the lengths of strips are read, while e.in is at their offsets
+	jpegs *window // where strips are
 	order binary.ByteOrder
 	big   bool
 
@@ -58,7 +59,8 @@ func (t *tiff) choose(classic, big int) int {
 }
 
 func walkTIFF(e *editor) error {
-	t := &tiff{e: e, bytes: newWindow(e.in.r, e.in.size)}
+	t := &tiff{e: e, bytes: newWindow(e.in.r, e.in.size), jpegs: newWindow(e.in.r, e.in.size)}
+	t.jpegs.buf = make([]byte, min(jpegWindow, e.in.size))
 	first, err := t.header()
 	if err != nil {
 		return err

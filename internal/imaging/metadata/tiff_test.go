@@ -253,6 +253,22 @@ func TestCleanTIFFIsLeftAlone(t *testing.T) {
 	})
 }
 
+// TestWrappedJPEG is about pictures whose strips are JPEGs.
+func TestWrappedJPEG(t *testing.T) {
+	t.Parallel()
+	everyTIFF(func(name string, order binary.ByteOrder, big bool) {
+		w := newTIFF(order, big)
+		strip1 := jpegFile(t, segment(0xe0, "JFIF\x00\x01\x02\x00\x00\x01\x00\x01\x00\x00"), []byte{0xff}, segment(0xee, "Adobe\x00\x64\x00\x00\x00\x00\x01"))
+		at := w.add(strip1)
+		w.page(w.grey(24, 16, tag{259, 3, []int{7}, nil}, tag{273, 4, []int{at}, nil}, tag{279, 4, []int{len(strip1)}, nil},
+			tag{347, 7, nil, []byte("\xff\xd8\xff\xdb\x00\x05\x00\x01\x02\xff\xd9")}, w.text(270))...)
+		clean, report := strip(t, w.b, "tiff")
+		if !report.Private || !bytes.Contains(clean, strip1) || bytes.Contains(clean, []byte(secret)) {
+			t.Errorf("%s: %+v", name, report)
+		}
+	})
+}
+
 func TestTIFFThatLies(t *testing.T) {
 	t.Parallel()
 	everyTIFF(func(name string, order binary.ByteOrder, big bool) {
@@ -295,7 +311,13 @@ func TestTIFFThatLies(t *testing.T) {
 			}),
 			"The TIFF has more than 262144 strips and tiles.": file(page(tag{273, 4, make([]int, 200_000), nil}, tag{279, 4, make([]int, 200_000), nil},
 				tag{324, 4, make([]int, 200_000), nil}, tag{325, 4, make([]int, 200_000), nil})),
-			"lies over something else.": file(page(tag{273, 4, []int{16, 16}, nil}, tag{279, 4, []int{10, 400}, nil})),
+			"A strip of page 1 of the TIFF, at byte 16, is a JPEG with metadata of its own, which cannot be taken out.": file(func(w *tiffWriter) {
+				w.add(make([]byte, 16-len(w.b)))
+				w.add(jpegFile(t, segment(0xe1, "Exif")))
+				w.page(w.grey(16, 16, tag{259, 3, []int{7}, nil}, tag{273, 4, []int{16}, nil}, tag{279, 4, []int{300}, nil})...)
+			}),
+			"A table of page 1 of the TIFF, at byte": file(page(tag{347, 7, nil, []byte("\xff\xd8\xff\xfe\x00\x08secret\xff\xd9")})),
+			"lies over something else.":              file(page(tag{273, 4, []int{16, 16}, nil}, tag{279, 4, []int{10, 400}, nil})),
 			"lies over another.": file(func(w *tiffWriter) {
 				kind, count := 3, 2
 				if big {

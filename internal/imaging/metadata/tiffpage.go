@@ -136,7 +136,7 @@ func (d *directory) orientation() int {
 
 // page decides about a page.
 func (t *tiff) page(d *directory) error {
-	const reduced, oldReduced, oldJPEG = 1, 2, 6
+	const reduced, oldReduced = 1, 2
 	width, height := d.first(tagWidth), d.first(tagHeight)
 	_, strips := d.find(tagStripOffsets)
 	_, tiles := d.find(tagTileOffsets)
@@ -167,6 +167,11 @@ func (t *tiff) page(d *directory) error {
 	for _, x := range d.entries {
 		if x.apart {
 			t.kept = append(t.kept, x.values)
+		}
+		if x.tag == tagJPEGTables {
+			if err := t.checkJPEG(x.values, "table"); err != nil {
+				return err
+			}
 		}
 	}
 	if err := t.data(d, "strip", tagStripOffsets, tagStripLengths); err != nil {
@@ -227,7 +232,8 @@ func (t *tiff) data(d *directory, name string, offsetsTag, lengthsTag uint16) er
 	if offsets.count > uint64(maxTIFFStrips-t.strips) { //nolint:gosec // not negative
 		return broken("The TIFF has more than %d strips and tiles.", maxTIFFStrips)
 	}
-	t.strips += int(offsets.count)        //nolint:gosec // checked
+	t.strips += int(offsets.count) //nolint:gosec // checked
+	jpeg := d.first(tagCompression) == newJPEG
 	for i := range int64(offsets.count) { //nolint:gosec // checked
 		off, err := t.element(t.e.in, offsets, i)
 		if err != nil {
@@ -238,12 +244,17 @@ func (t *tiff) data(d *directory, name string, offsetsTag, lengthsTag uint16) er
 			return err
 		}
 		s, ok := t.span(off, n)
-		switch last := len(t.kept) - 1; {
-		case !ok:
+		if !ok {
 			return broken("The TIFF ends within %s %d of %d of page %d.", name, i+1, offsets.count, t.pages)
-		case s.off == t.kept[last].end():
+		}
+		if jpeg {
+			if err := t.checkJPEG(s, name); err != nil {
+				return err
+			}
+		}
+		if last := len(t.kept) - 1; s.off == t.kept[last].end() {
 			t.kept[last].n += s.n
-		default:
+		} else {
 			t.kept = append(t.kept, s)
 		}
 	}

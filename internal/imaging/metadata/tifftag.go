@@ -16,6 +16,12 @@ const (
 	tagICCProfile   = 34675
 )
 
+// Kinds of compression.
+const (
+	oldJPEG = 6
+	newJPEG = 7
+)
+
 // Kinds of numbers.
 const (
 	kindByte      = 1
