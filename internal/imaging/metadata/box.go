@@ -32,7 +32,7 @@ func readBox(in *window, off, end int64) (box, error) {
 		if b, err = in.at(off+8, 8); err != nil {
 			return c, err
 		}
-		length = int64(min(binary.BigEndian.Uint64(b), 1<<63-1)) //nolint:gosec // no larger than that
+		length = int64(min(binary.BigEndian.Uint64(b), 1<<63-1))
 	}
 	if length < head || length > end-off {
 		return c, errEnd
@@ -47,7 +47,7 @@ func appendBox(b []byte, kind string, parts ...[]byte) []byte {
 	for _, p := range parts {
 		n += len(p)
 	}
-	b = append(binary.BigEndian.AppendUint32(b, uint32(n)), kind...) //nolint:gosec // a few megabytes at most
+	b = append(binary.BigEndian.AppendUint32(b, uint32(n)), kind...)
 	for _, p := range parts {
 		b = append(b, p...)
 	}
@@ -86,9 +86,9 @@ func (c *cursor) uint(n int) (v uint64) {
 // id reads the number of an item, of which there are short ones and long ones.
 func (c *cursor) id(wide bool) uint32 {
 	if wide {
-		return uint32(c.uint(4)) //nolint:gosec // four bytes
+		return uint32(c.uint(4))
 	}
-	return uint32(c.uint(2)) //nolint:gosec // two bytes
+	return uint32(c.uint(2))
 }
 
 // version reads what versioned boxes begin with.

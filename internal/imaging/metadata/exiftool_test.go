@@ -79,7 +79,7 @@ func exiftool(t *testing.T, file []byte, arguments ...string) (output, changed [
 	if err := os.WriteFile(name, file, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	output, err := exec.CommandContext(t.Context(), "exiftool", append(arguments, name)...).CombinedOutput() //nolint:gosec // fixed words
+	output, err := exec.CommandContext(t.Context(), "exiftool", append(arguments, name)...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("exiftool: %v: %s", err, output)
 	}

@@ -270,7 +270,7 @@ func (h *heif) resolve() error {
 			x := &extents[i]
 			if x.off < 0 || x.n < 0 || x.off > size-x.n {
 				return broken("The %s ends within the data of its item %d: %d bytes from byte %d on are not all there.",
-					h.name, item.id, uint64(x.n), uint64(x.off)) //nolint:gosec // as they were read
+					h.name, item.id, uint64(x.n), uint64(x.off))
 			}
 			if item.method == 1 {
 				x.off += h.idat.off

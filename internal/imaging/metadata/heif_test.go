@@ -177,20 +177,24 @@ func dirtyISO(t testing.TB, format string) isoFile {
 		return i
 	}
 	layout := slices.Concat([]byte{0, 0, 0, 1}, be16(128, height))
-	alpha := isoItem{kind: "grid", data: layout,
+	alpha := isoItem{
+		kind: "grid", data: layout,
 		properties: [][]byte{size(128, height), fullBox("auxC", 0, 0, []byte("urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\x00"))},
-		references: []isoReference{{"auxl", []int{1}}, {"dimg", []int{2, 3}}}}
+		references: []isoReference{{"auxl", []int{1}}, {"dimg", []int{2, 3}}},
+	}
 	depth := auxiliary("urn:mpeg:mpegB:cicp:systems:auxiliary:depth")
 	depth.data = []byte("depth " + secret)
 	gain := auxiliary("urn:com:apple:photo:2020:aux:hdrgainmap")
 	gain.data = []byte("gain " + secret)
 	f := isoStill(format,
-		isoItem{kind: "grid", name: secret, data: layout, inline: true,
+		isoItem{
+			kind: "grid", name: secret, data: layout, inline: true,
 			properties: [][]byte{
 				size(128, height), fullBox("pixi", 0, 0, []byte{3, 8, 8, 8}), isoBox("colr", []byte("nclx\x00\x01\x00\x0d\x00\x06\x80")),
 				isoBox("irot", []byte{1}, []byte(secret)), fullBox("udes", 0, 0, []byte(secret)), isoBox("uuid", make([]byte, 16), []byte(secret)),
 			},
-			references: []isoReference{{"dimg", []int{2, 3}}}},
+			references: []isoReference{{"dimg", []int{2, 3}}},
+		},
 		tile, second, alpha, thumbnail,
 		isoItem{kind: "Exif", data: append([]byte{0, 0, 0, 0}, exif(6)...), references: []isoReference{{"cdsc", []int{1}}}},
 		isoItem{kind: "mime", name: "\x00application/rdf+xml", data: []byte("xmp " + secret), references: []isoReference{{"cdsc", []int{1}}}},

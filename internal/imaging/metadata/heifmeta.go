@@ -147,7 +147,7 @@ func (h *heif) readLocations(c *cursor) error {
 				return broken("The %s has its data in more than %d pieces.", h.name, maxHEIFExtents)
 			}
 			// A sum that does not fit is negative, or small after all and then wrong but within the file.
-			h.extents = append(h.extents, span{int64(base + offset), int64(length)}) //nolint:gosec // resolve looks at it
+			h.extents = append(h.extents, span{int64(base + offset), int64(length)})
 			item.extents.n++
 		}
 	}

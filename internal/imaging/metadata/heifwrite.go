@@ -38,9 +38,9 @@ func (h *heif) head(kept []span) []byte {
 		b := appendBox(nil, "ftyp", stillBrands(h.brands))
 		b = append(b, h.meta(kept, start, wide)...)
 		if wide {
-			return binary.BigEndian.AppendUint64(append(b, 0, 0, 0, 1, 'm', 'd', 'a', 't'), uint64(n+16)) //nolint:gosec // not negative
+			return binary.BigEndian.AppendUint64(append(b, 0, 0, 0, 1, 'm', 'd', 'a', 't'), uint64(n+16))
 		}
-		return append(binary.BigEndian.AppendUint32(b, uint32(n+8)), "mdat"...) //nolint:gosec // small, as wide tells
+		return append(binary.BigEndian.AppendUint32(b, uint32(n+8)), "mdat"...)
 	}
 	return build(int64(len(build(0)))) // the second time it is known where the data begins
 }
@@ -104,8 +104,8 @@ func (h *heif) meta(kept []span, start int64, wide bool) []byte {
 			}
 			i := holder(kept, x)
 			n++
-			locations = appendUint(locations, offsetSize, uint64(starts[i]+x.off-kept[i].off)) //nolint:gosec // not negative
-			locations = appendUint(locations, offsetSize, uint64(x.n))                         //nolint:gosec // not negative
+			locations = appendUint(locations, offsetSize, uint64(starts[i]+x.off-kept[i].off))
+			locations = appendUint(locations, offsetSize, uint64(x.n))
 		}
 		binary.BigEndian.PutUint16(locations[count:], n)
 
@@ -192,7 +192,7 @@ func (h *heif) keptProperties(items []*heifItem, id func([]byte, uint32) []byte,
 			if number[old] == 0 {
 				continue
 			}
-			v := uint64(number[old]) //nolint:gosec // not negative
+			v := uint64(number[old])
 			if essential {
 				v |= most
 			}
@@ -202,7 +202,7 @@ func (h *heif) keptProperties(items []*heifItem, id func([]byte, uint32) []byte,
 			continue
 		}
 		count++
-		entries = append(id(entries, item.id), byte(len(associations)/size)) //nolint:gosec // of 255 at most
+		entries = append(id(entries, item.id), byte(len(associations)/size))
 		entries = append(entries, associations...)
 	}
 	association := appendUint([]byte{version, 0, 0, flags}, 4, count)

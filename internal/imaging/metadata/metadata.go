@@ -3,9 +3,13 @@
 // data is copied verbatim, never decoded.
 //
 // It is pure Go, so that the server may run it on a stranger's bytes: every length is checked against the file, memory is
-// constant however large the file, and time is linear in its size. What is kept is a list of what a decoder needs; all
-// else goes, so that a kind of metadata invented tomorrow goes too. Orientation is kept, by an EXIF block that holds
-// nothing else, and so are colour profiles, animation and loop counts.
+// bounded however large the file (128 KB for most; up to about 20 MB for an AVIF, HEIC or TIFF that is made for it), and
+// time is linear in its size. What is kept is a list of what a decoder needs; all else goes, so that a kind of metadata
+// invented tomorrow goes too. Orientation is kept, in a TIFF by its tag, in an AVIF or HEIC by the picture's properties,
+// elsewhere by an EXIF block that holds nothing else; and so are colour profiles, animation (but that of an AVIF or HEIC)
+// and loop counts.
+//
+// What an encoder writes into the compressed data itself, such as the settings that x265 puts there, is not looked for.
 package metadata
 
 import (
@@ -17,7 +21,8 @@ import (
 type Report struct {
 	// Private tells that the file holds something that Strip removes. When it is false the file may stay as it is.
 	Private bool
-	// Orientation is the EXIF orientation, 1 to 8; 1 when there is none.
+	// Orientation is the EXIF orientation, 1 to 8; 1 when there is none. It is 1 for an AVIF or HEIC, whatever EXIF says:
+	// the decoder turns those.
 	Orientation int
 	// Frames counts the frames of a GIF or WebP; 1 for the other formats.
 	Frames int
@@ -25,9 +30,11 @@ type Report struct {
 	StrippedSize int64
 }
 
-// Inspect walks through a file of the given format ("jpeg", "png", "gif" or "webp") and reports what Strip would do. The
-// reader is read at offsets below size only. A file whose structure does not hold together is refused as
-// apperr.Unprocessable "image_broken", with a message that says where; a reader's own error is returned as it is.
+// Inspect walks through a file of the given format ("jpeg", "png", "gif", "webp", "avif", "heic" or "tiff") and reports
+// what Strip would do. The reader is read at offsets below size only. A file whose structure does not hold together, or
+// that has more parts than any picture needs, is refused as apperr.Unprocessable "image_broken", with a message that says
+// where; so are the few kinds of AVIF, HEIC and TIFF of which it is not known what to keep. A reader's own error is
+// returned as it is.
 func Inspect(r io.ReaderAt, size int64, format string) (Report, error) {
 	return run(nil, r, size, format)
 }
@@ -38,7 +45,8 @@ func Strip(w io.Writer, r io.ReaderAt, size int64, format string) (Report, error
 	return run(w, r, size, format)
 }
 
-// Orientation returns the EXIF orientation, 1 to 8, reading no further than it has to. What cannot be read is 1.
+// Orientation returns the EXIF orientation, 1 to 8 (see Report), reading no further than it has to. What cannot be read
+// is 1.
 func Orientation(r io.ReaderAt, size int64, format string) int {
 	e := &editor{in: newWindow(r, size), orientation: 1, headOnly: true}
 	if walk := walkers(format); walk != nil {

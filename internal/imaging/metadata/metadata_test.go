@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/kadr-app/kadr/internal/apperr"
+	"github.com/kadr-app/kadr/internal/imaging/hostile"
 	"github.com/kadr-app/kadr/internal/imaging/metadata"
 )
 
@@ -307,6 +308,42 @@ func refused(t *testing.T, file []byte, format, words string) bool {
 		return false
 	}
 	return true
+}
+
+// TestHostileFiles holds every file made to break servers against every walker that might be asked to walk it.
+func TestHostileFiles(t *testing.T) {
+	t.Parallel()
+	formats := map[string]string{"jpg": "jpeg", "png": "png", "gif": "gif", "webp": "webp", "avif": "avif", "heic": "heic", "tiff": "tiff"}
+	walked := map[string]int{}
+	for f := range hostile.Corpus() {
+		format, ok := formats[f.Extension()]
+		if !ok {
+			continue
+		}
+		start := time.Now()
+		var clean bytes.Buffer
+		_, err := metadata.Strip(&clean, bytes.NewReader(f.Data), int64(len(f.Data)), format)
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("%s took %v", f.Name, took)
+		}
+		if err != nil {
+			fine := !f.Want.Has(hostile.Refused422) && f.Want.Has(hostile.Accepted) && !strings.HasPrefix(f.Name, "disguise/")
+			if apperr.KindOf(err) != apperr.Unprocessable || fine {
+				t.Errorf("%s: %v", f.Name, err)
+			}
+			continue
+		}
+		walked[format]++
+		again, report := strip(t, clean.Bytes(), format)
+		if report.Private || !bytes.Equal(again, clean.Bytes()) {
+			t.Errorf("%s: stripped twice: %+v", f.Name, report)
+		}
+	}
+	for _, format := range formats {
+		if walked[format] == 0 {
+			t.Errorf("no hostile %s was walked to its end", format)
+		}
+	}
 }
 
 func TestShorterThanItsSize(t *testing.T) {

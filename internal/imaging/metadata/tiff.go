@@ -133,11 +133,11 @@ func (t *tiff) offset(b []byte) uint64 {
 
 // span is a part of the file, if the file has it.
 func (t *tiff) span(off, n uint64) (span, bool) {
-	size := uint64(t.e.in.size) //nolint:gosec // not negative
+	size := uint64(t.e.in.size)
 	if n > size || off > size-n {
 		return span{}, false
 	}
-	return span{int64(off), int64(n)}, true //nolint:gosec // within the file
+	return span{int64(off), int64(n)}, true
 }
 
 // write puts out what is kept, the directories, and zeros for the rest.

@@ -123,8 +123,15 @@ func (w *tiffWriter) grey(width, height int, more ...tag) []tag {
 		w.add([]byte{0}) // so that they are apart
 	}
 	tags := []tag{
-		{256, 3, []int{width}, nil}, {257, 4, []int{height}, nil}, {258, 3, []int{8}, nil}, {259, 3, []int{1}, nil},
-		{262, 3, []int{1}, nil}, {273, 4, offsets, nil}, {277, 3, []int{1}, nil}, {278, 3, []int{16}, nil}, {279, 4, lengths, nil},
+		{256, 3, []int{width}, nil},
+		{257, 4, []int{height}, nil},
+		{258, 3, []int{8}, nil},
+		{259, 3, []int{1}, nil},
+		{262, 3, []int{1}, nil},
+		{273, 4, offsets, nil},
+		{277, 3, []int{1}, nil},
+		{278, 3, []int{16}, nil},
+		{279, 4, lengths, nil},
 	}
 	return append(slices.DeleteFunc(tags, func(x tag) bool {
 		return slices.ContainsFunc(more, func(y tag) bool { return x.tag == y.tag })

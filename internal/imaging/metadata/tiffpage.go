@@ -25,7 +25,7 @@ type entry struct {
 
 // directory reads the directory at off.
 func (t *tiff) directory(off uint64) (*directory, error) {
-	count, ok := t.span(off, uint64(t.countSize())) //nolint:gosec // small
+	count, ok := t.span(off, uint64(t.countSize()))
 	if !ok {
 		return nil, broken("The TIFF ends before the directory of page %d, which is at byte %d.", t.pages, off)
 	}
@@ -42,7 +42,7 @@ func (t *tiff) directory(off uint64) (*directory, error) {
 	}
 	size := t.countSize() + int(n)*t.entrySize() + t.offsetSize()
 	d := &directory{}
-	if d.was, ok = t.span(off, uint64(size)); !ok { //nolint:gosec // not negative
+	if d.was, ok = t.span(off, uint64(size)); !ok {
 		return nil, broken("The TIFF ends within the directory at byte %d.", off)
 	}
 	if err := t.claim(d.was); err != nil {
@@ -64,17 +64,17 @@ func (t *tiff) directory(off uint64) (*directory, error) {
 		}
 		seen[x.tag] = true
 		place := b[4+t.offsetSize() : t.entrySize()]
-		length := x.count * uint64(kindSize(x.kind)) //nolint:gosec // small
+		length := x.count * uint64(kindSize(x.kind))
 		if length > uint64(len(place)) {
 			x.apart = true
 			if x.values, ok = t.span(t.offset(place), length); !ok {
 				return nil, broken("The TIFF ends within the values of tag %d of page %d.", x.tag, t.pages)
 			}
 		} else {
-			x.values = span{at + int64(4+t.offsetSize()), int64(length)} //nolint:gosec // small
+			x.values = span{at + int64(4+t.offsetSize()), int64(length)}
 			for i, c := range place[length:] {
 				d.dropped = d.dropped || c != 0
-				place[int(length)+i] = 0 //nolint:gosec // small
+				place[int(length)+i] = 0
 			}
 			if length > 0 {
 				x.first = t.number(x.kind, place)
@@ -181,7 +181,7 @@ func (t *tiff) page(d *directory) error {
 		return err
 	}
 	if n := len(t.rewritten); n > 0 {
-		t.putOffset(t.rewritten[n-1].now, uint64(d.was.off)) //nolint:gosec // not negative
+		t.putOffset(t.rewritten[n-1].now, uint64(d.was.off))
 	}
 	t.rewritten = append(t.rewritten, rewrite{d.was, t.encode(d)})
 	return nil
@@ -193,7 +193,7 @@ func (t *tiff) putOffset(directory []byte, next uint64) {
 	if t.big {
 		t.order.PutUint64(at, next)
 	} else {
-		t.order.PutUint32(at, uint32(next)) //nolint:gosec // as it was read
+		t.order.PutUint32(at, uint32(next))
 	}
 }
 
@@ -203,7 +203,7 @@ func (t *tiff) encode(d *directory) []byte {
 	if n := uint64(len(d.entries)); t.big {
 		t.order.PutUint64(b, n)
 	} else {
-		t.order.PutUint16(b, uint16(n)) //nolint:gosec // maxTIFFEntries at most
+		t.order.PutUint16(b, uint16(n))
 	}
 	for i, x := range d.entries {
 		at := b[t.countSize()+i*t.entrySize():]
@@ -212,7 +212,7 @@ func (t *tiff) encode(d *directory) []byte {
 		if t.big {
 			t.order.PutUint64(at[4:], x.count)
 		} else {
-			t.order.PutUint32(at[4:], uint32(x.count)) //nolint:gosec // as it was read
+			t.order.PutUint32(at[4:], uint32(x.count))
 		}
 		copy(at[4+t.offsetSize():], x.place)
 	}
@@ -229,12 +229,12 @@ func (t *tiff) data(d *directory, name string, offsetsTag, lengthsTag uint16) er
 	if lengths.count < offsets.count {
 		return broken("Page %d of the TIFF does not say how long its %ss are.", t.pages, name)
 	}
-	if offsets.count > uint64(maxTIFFStrips-t.strips) { //nolint:gosec // not negative
+	if offsets.count > uint64(maxTIFFStrips-t.strips) {
 		return broken("The TIFF has more than %d strips and tiles.", maxTIFFStrips)
 	}
-	t.strips += int(offsets.count) //nolint:gosec // checked
+	t.strips += int(offsets.count)
 	jpeg := d.first(tagCompression) == newJPEG
-	for i := range int64(offsets.count) { //nolint:gosec // checked
+	for i := range int64(offsets.count) {
 		off, err := t.element(t.e.in, offsets, i)
 		if err != nil {
 			return err
