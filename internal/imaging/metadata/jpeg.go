@@ -82,6 +82,7 @@ func walkSegments(e *editor) error {
 			if e.headOnly {
 				return nil
 			}
+			e.oriented = true // readers do not look for EXIF behind the first scan
 			end, err := scanEnd(e.in, off)
 			if err != nil {
 				return err

@@ -310,6 +310,16 @@ func refused(t *testing.T, file []byte, format, words string) bool {
 	return true
 }
 
+func TestEXIFBehindTheScanIsNone(t *testing.T) {
+	t.Parallel()
+	file := bytes.TrimSuffix(jpegFile(t), []byte{0xff, 0xd9})
+	file = slices.Concat(file, segment(0xe1, "Exif\x00\x00"+string(exif(6))), []byte{0xff, 0xd9})
+	clean, report := strip(t, file, "jpeg")
+	if !report.Private || report.Orientation != 1 || !bytes.Equal(clean, jpegFile(t)) {
+		t.Errorf("%+v", report)
+	}
+}
+
 // TestHostileFiles holds every file made to break servers against every walker that might be asked to walk it.
 func TestHostileFiles(t *testing.T) {
 	t.Parallel()

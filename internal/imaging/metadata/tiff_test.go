@@ -260,6 +260,16 @@ func TestCleanTIFFIsLeftAlone(t *testing.T) {
 	})
 }
 
+// TestStripOfNothing is about strips that were never drawn, whose offset may be anything.
+func TestStripOfNothing(t *testing.T) {
+	t.Parallel()
+	w := newTIFF(binary.BigEndian, false)
+	w.page(w.grey(16, 32, tag{273, 4, []int{8, 1 << 31}, nil}, tag{279, 4, []int{256, 0}, nil})...)
+	if clean, report := strip(t, w.b, "tiff"); !report.Private || int64(len(clean)) != report.StrippedSize {
+		t.Errorf("%+v", report)
+	}
+}
+
 // TestWrappedJPEG is about pictures whose strips are JPEGs.
 func TestWrappedJPEG(t *testing.T) {
 	t.Parallel()

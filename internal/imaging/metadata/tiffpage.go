@@ -243,6 +243,9 @@ func (t *tiff) data(d *directory, name string, offsetsTag, lengthsTag uint16) er
 		if err != nil {
 			return err
 		}
+		if n == 0 {
+			continue // nothing was drawn here; the offset says nothing
+		}
 		s, ok := t.span(off, n)
 		if !ok {
 			return broken("The TIFF ends within %s %d of %d of page %d.", name, i+1, offsets.count, t.pages)
