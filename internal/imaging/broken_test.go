@@ -106,8 +106,8 @@ func TestNotAPicture(t *testing.T) {
 	t.Parallel()
 	for name, file := range map[string][]byte{
 		"text": []byte("hello, world, this is not a picture"), "svg": []byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`),
-		"pdf": []byte("%PDF-1.7\n"), "tiff": []byte("II*\x00\x08\x00\x00\x00"), "one byte": {0xff},
-		"exr": []byte("\x76\x2f\x31\x01"), "avif": []byte("\x00\x00\x00\x1cftypavif\x00\x00\x00\x00"),
+		"pdf": []byte("%PDF-1.7\n"), "bmp": []byte("BM\x46\x00\x00\x00\x00\x00\x00\x00\x36\x00"), "one byte": {0xff},
+		"exr": []byte("\x76\x2f\x31\x01"), "mp4": []byte("\x00\x00\x00\x1cftypisom\x00\x00\x00\x00"),
 	} {
 		_, err := ingest(t, file)
 		if e := wantError(t, err, imaging.ErrNotAllowed); e.Kind != apperr.Unsupported {
@@ -116,7 +116,10 @@ func TestNotAPicture(t *testing.T) {
 	}
 	_, err := ingest(t, nil)
 	_ = wantError(t, err, imaging.ErrEmpty)
-	for _, magic := range []string{"\xff\xd8\xff", "\x89PNG\r\n\x1a\n", "GIF89a", "RIFF\x04\x00\x00\x00WEBP"} {
+	for _, magic := range []string{
+		"\xff\xd8\xff", "\x89PNG\r\n\x1a\n", "GIF89a", "RIFF\x04\x00\x00\x00WEBP", "II*\x00\x08\x00\x00\x00",
+		"\x00\x00\x00\x1cftypavif\x00\x00\x00\x00", "\x00\x00\x00\x1cftypheic\x00\x00\x00\x00",
+	} {
 		_, err := ingest(t, []byte(magic))
 		sentence(t, wantError(t, err, imaging.ErrBroken))
 	}

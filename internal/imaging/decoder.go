@@ -40,6 +40,7 @@ func DecoderMain() {
 type decoder struct {
 	socket descriptor
 	memory *memoryGauge
+	input  []Format // that it can read
 }
 
 func serveDecoder() error {
@@ -91,9 +92,11 @@ func (d *decoder) prepare(memoryLimit int64, hello *wireHello) error {
 	if err := vips.Start(); err != nil {
 		return fmt.Errorf("libvips cannot start: %w", err)
 	}
-	if err := warmUp(); err != nil {
+	var err error
+	if hello.Input, hello.Output, err = warmUp(); err != nil {
 		return fmt.Errorf("libvips does not work: %w", err)
 	}
+	d.input = hello.Input
 	// Limits come first: the sandbox forbids changing them.
 	if err := limitResources(memoryLimit, d.memory); err != nil {
 		hello.Missing = append(hello.Missing, "limits: "+err.Error())

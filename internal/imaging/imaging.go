@@ -32,8 +32,9 @@ const MaxOutputs = vips.MaxOutputs
 // The errors that the package returns, all *apperr.Error; match them with errors.Is. The message may be more precise than
 // the one given here.
 var (
-	ErrNotAllowed    = apperr.New(apperr.Unsupported, "image_type_not_allowed", "This is not a JPEG, PNG, GIF or WebP picture.")
+	ErrNotAllowed    = apperr.New(apperr.Unsupported, "image_type_not_allowed", "This is not a JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture.")
 	ErrEmpty         = apperr.New(apperr.Unprocessable, "image_empty", "The file is empty.")
+	ErrNoPage        = apperr.New(apperr.Invalid, "page_unavailable", "The picture does not have so many frames.").At("?page")
 	ErrBroken        = apperr.New(apperr.Unprocessable, "image_broken", "The picture is damaged and cannot be decoded.")
 	ErrTooManyPixels = apperr.New(apperr.Unprocessable, "image_too_many_pixels", "The picture has more pixels than are allowed.")
 	ErrTooManyFrames = apperr.New(apperr.Unprocessable, "image_too_many_frames", "The animation has more frames than are allowed.")
@@ -55,10 +56,13 @@ type Limits struct {
 // other formats.
 type Output struct {
 	Shape
-	Format  Format   // one that CanMake
-	Quality int      // 1 to 100; 0 means the format's default; of no meaning to PNG and GIF
-	Effort  int      // of the encoder; 0 means the format's default
-	File    *os.File // empty, at offset 0, open for writing; its content is undefined after an error
+	Format  Format // one that CanMake
+	Quality int    // 1 to 100; 0 means the format's default; of no meaning to PNG and GIF
+	Effort  int    // of the encoder; 0 means the format's default, and more than it knows is the most that it knows
+	// Intermediate makes what other pictures are made of: quick to decode, and with all of its colour. A JPEG is baseline
+	// and not subsampled, a WebP is lossless.
+	Intermediate bool
+	File         *os.File // empty, at offset 0, open for writing; its content is undefined after an error
 	// When limits an IngestRequest's output to some kinds of pictures, which are not known before; Render ignores it.
 	When Condition
 }

@@ -280,7 +280,7 @@ func TestFormatNames(t *testing.T) {
 			t.Errorf("ParseFormat(%q) = %q", name, got)
 		}
 	}
-	if f, ok := imaging.ParseMediaType("Image/JPEG"); !ok || f.Extension() != "jpg" || f.MediaType() != "image/jpeg" || !f.CanMake() || imaging.GIF.CanMake() {
+	if f, ok := imaging.ParseMediaType("Image/JPEG"); !ok || f.Extension() != "jpg" || f.MediaType() != "image/jpeg" || !f.CanMake() || !imaging.GIF.CanMake() || imaging.HEIC.CanMake() {
 		t.Errorf("%q", f)
 	}
 }

@@ -22,6 +22,8 @@ type Pool struct {
 	launcher *launcher
 	queue    *queue
 	slots    []*slot
+	input    []Format        // that libvips can read
+	output   []Format        // that it can make
 	closing  context.Context // done when Close begins
 	shut     context.CancelFunc
 	running  sync.WaitGroup
@@ -81,7 +83,8 @@ func NewPool(config PoolConfig) (*Pool, error) {
 	if len(hello.Missing) > 0 {
 		config.Log.Warn("decoders run without some protections", "missing", strings.Join(hello.Missing, "; "))
 	}
-	config.Log.Info("decoders ready", "workers", config.Workers, "libvips", hello.Vips)
+	p.input, p.output = hello.Input, hello.Output
+	config.Log.Info("decoders ready", "workers", config.Workers, "libvips", hello.Vips, "reads", p.input, "makes", p.output)
 	return p, nil
 }
 
@@ -181,19 +184,21 @@ func (p *Pool) Ingest(ctx context.Context, src *os.File, request IngestRequest) 
 }
 
 // Render makes variants of a stored picture, all from one decode. Result and request have the same order. The errors, and
-// what holds for src and the files, are as with Ingest; a broken picture may go unnoticed where its first frame is whole.
+// what holds for src and the files, are as with Ingest, and apperr.Invalid "page_unavailable" besides; a broken picture may
+// go unnoticed where the frames that are needed are whole.
 func (p *Pool) Render(ctx context.Context, src *os.File, request RenderRequest) ([]Rendered, error) {
-	reply, err := p.do(ctx, request.Priority, wireRequest{Operation: opRender, Limits: request.Limits}, src, request.Outputs)
+	wire := wireRequest{Operation: opRender, Limits: request.Limits, Width: request.Width, Height: request.Height}
+	reply, err := p.do(ctx, request.Priority, wire, src, request.Outputs)
 	return reply.Outputs, err
 }
 
 func (p *Pool) do(ctx context.Context, priority Priority, request wireRequest, src *os.File, outputs []Output) (wireReply, error) {
 	files := []*os.File{src}
 	for _, o := range outputs {
-		if !o.Format.CanMake() || o.Width < 0 || o.Quality < 0 || o.Quality > 100 || o.File == nil {
-			return wireReply{}, fmt.Errorf("imaging: an output that cannot be made: %q, width %d, quality %d", o.Format, o.Width, o.Quality)
+		if err := p.makeable(o); err != nil {
+			return wireReply{}, err
 		}
-		request.Outputs = append(request.Outputs, wireOutput{Width: o.Width, Format: o.Format, Quality: o.Quality})
+		request.Outputs = append(request.Outputs, newWireOutput(o))
 		files = append(files, o.File)
 	}
 	if len(outputs) > MaxOutputs {
@@ -235,13 +240,30 @@ func (p *Pool) do(ctx context.Context, priority Priority, request wireRequest, s
 	}
 }
 
+// makeable refuses what no picture could be made of. Who asks in a stranger's name has checked it before.
+func (p *Pool) makeable(o Output) error {
+	good := slices.Contains(p.output, o.Format) && o.File != nil && o.Quality >= 0 && o.Quality <= 100 && o.Effort >= 0 &&
+		min(o.Width, o.Height, o.Page) >= 0 && max(o.Width, o.Height) <= maxBox && o.Rotate%90 == 0 && o.Rotate >= 0 &&
+		o.Rotate < 360 && o.Blur >= 0 && o.Blur <= maxBlur
+	if !good {
+		return fmt.Errorf("imaging: an output that cannot be made: %s, %+v, quality %d", o.Format, o.Shape, o.Quality)
+	}
+	return nil
+}
+
+// What is beyond these is a mistake.
+const (
+	maxBox  = 1_000_000
+	maxBlur = 1000
+)
+
 // demand guesses what a request takes. No guess is above what it is allowed.
 func (p *Pool) demand(priority Priority, request wireRequest, src *os.File, outputs []Output) demand {
 	size := int64(0)
 	if st, err := src.Stat(); err == nil { // an error shows when the decoder gets the file
 		size = st.Size()
 	}
-	cost, memory := ask{operation: request.Operation, limits: request.Limits, outputs: outputs}.estimate(src, size)
+	cost, memory := ask{operation: request.Operation, limits: request.Limits, picture: extent{request.Width, request.Height}, outputs: outputs}.estimate(src, size)
 	if limit := p.config.MemoryLimit; limit > 0 {
 		memory = min(memory, limit)
 	}

@@ -95,7 +95,7 @@ func (s Shape) Size(width, height int, f Format) (w, h int) {
 	if s.Rotate == 90 || s.Rotate == 270 {
 		size = extent{size.height, size.width}
 	}
-	made := s.boxed(size).canvas.within(t.maxSide)
+	made := s.boxed(size).within(t.maxSide).canvas
 	return made.width, made.height
 }
 

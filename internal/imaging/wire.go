@@ -32,15 +32,27 @@ const (
 	opSelfTest operation = "self_test"
 )
 
+// wireOutput is an Output without its file.
 type wireOutput struct {
-	Width   int    `json:"width"`
-	Format  Format `json:"format"`
-	Quality int    `json:"quality,omitempty"`
+	Shape
+	Format       Format    `json:"format"`
+	Quality      int       `json:"quality,omitempty"`
+	Effort       int       `json:"effort,omitempty"`
+	Intermediate bool      `json:"intermediate,omitempty"`
+	When         Condition `json:"when"`
+}
+
+func newWireOutput(o Output) wireOutput {
+	return wireOutput{
+		Shape: o.Shape, Format: o.Format, Quality: o.Quality, Effort: o.Effort, Intermediate: o.Intermediate, When: o.When,
+	}
 }
 
 type wireRequest struct {
 	Operation operation    `json:"operation"`
 	Limits    Limits       `json:"limits"`
+	Width     int          `json:"width,omitempty"` // RenderRequest's
+	Height    int          `json:"height,omitempty"`
 	Outputs   []wireOutput `json:"outputs,omitempty"`
 	SelfTest  string       `json:"self_test,omitempty"`
 }
@@ -56,6 +68,8 @@ type wireReply struct {
 // wireHello is the first thing that a decoder says.
 type wireHello struct {
 	Vips    string   `json:"vips"`
+	Input   []Format `json:"input"` // what it can read and make
+	Output  []Format `json:"output"`
 	Missing []string `json:"missing,omitempty"` // protections that this system does not offer, and why
 	Error   string   `json:"error,omitempty"`   // why it cannot work
 }
@@ -65,6 +79,7 @@ type wireError struct {
 	Kind    apperr.Kind `json:"kind"`
 	Code    string      `json:"code"`
 	Message string      `json:"message"`
+	Field   string      `json:"field,omitempty"`
 	Cause   string      `json:"cause,omitempty"`
 }
 
@@ -76,7 +91,7 @@ func newWireError(err error) *wireError {
 	if !errors.As(err, &e) {
 		return &wireError{Kind: apperr.Internal, Code: "internal", Cause: err.Error()}
 	}
-	w := &wireError{Kind: e.Kind, Code: e.Code, Message: e.Message}
+	w := &wireError{Kind: e.Kind, Code: e.Code, Message: e.Message, Field: e.Field}
 	if cause := errors.Unwrap(e); cause != nil {
 		w.Cause = cause.Error()
 	}
@@ -87,7 +102,7 @@ func (w *wireError) err() error {
 	if w.Kind == apperr.Internal {
 		return errors.New("imaging: decoder: " + w.Cause)
 	}
-	e := apperr.New(w.Kind, w.Code, w.Message)
+	e := apperr.New(w.Kind, w.Code, w.Message).At(w.Field)
 	if w.Cause != "" {
 		e = e.Wrap(errors.New(w.Cause))
 	}

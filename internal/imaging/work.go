@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/png"
-	"os"
+	"slices"
 
 	"go.n16f.net/thumbhash"
 	"golang.org/x/sys/unix"
 
-	"github.com/kadr-app/kadr/internal/apperr"
 	"github.com/kadr-app/kadr/internal/imaging/metadata"
 	"github.com/kadr-app/kadr/internal/imaging/vips"
 )
@@ -26,7 +24,7 @@ func (d *decoder) answer(request wireRequest, files []int) wireReply {
 	}
 	var reply wireReply
 	err := withMapped(files[0], func(data []byte) error {
-		p, err := inspect(data, request.Limits)
+		p, err := inspect(data, request.Limits, d.input)
 		if err != nil {
 			return err
 		}
@@ -71,10 +69,10 @@ type picture struct {
 }
 
 // inspect finds out what the bytes are and checks the limits; it reads headers only.
-func inspect(data []byte, limits Limits) (*picture, error) {
+func inspect(data []byte, limits Limits, allowed []Format) (*picture, error) {
 	format, ok := Sniff(data[:min(len(data), 64)])
-	if !ok {
-		return nil, ErrNotAllowed
+	if !ok || !slices.Contains(allowed, format) {
+		return nil, notAllowed(allowed)
 	}
 	t, _ := format.traits()
 	p := &picture{data: data, native: t.native, info: Info{Format: format, Frames: 1, Orientation: 1}}
@@ -94,10 +92,18 @@ func inspect(data []byte, limits Limits) (*picture, error) {
 	if err != nil {
 		return nil, p.explain(err)
 	}
-	p.info.Orientation = metadata.Orientation(r, size, string(format))
+	switch format {
+	case AVIF, HEIC: // the header is read as the picture is shown, whatever an EXIF block says of it
+	case TIFF:
+		p.info.Orientation = header.Orientation
+	default:
+		p.info.Orientation = metadata.Orientation(r, size, string(format))
+	}
 	displayed := extent{header.Width, header.Height}.turned(p.info.Orientation)
 	p.info.Width, p.info.Height = displayed.width, displayed.height
-	p.info.Frames = max(1, header.Frames)
+	if t.animated { // further pages of the others are pictures of their own, or smaller copies of the first
+		p.info.Frames = max(1, header.Frames)
+	}
 	p.info.HasAlpha, p.info.HasProfile = header.Alpha, header.Profile
 	if err := limits.checkFrames(p.info); err != nil {
 		return nil, err
@@ -105,42 +111,14 @@ func inspect(data []byte, limits Limits) (*picture, error) {
 	return p, limits.checkPixels(p.info)
 }
 
-func (l Limits) checkFrames(info Info) error {
-	allowed := l.MaxFrames
-	if allowed == 0 {
-		allowed = DefaultMaxFrames
-	}
-	if info.Frames <= allowed {
-		return nil
-	}
-	return apperr.Newf(apperr.Unprocessable, ErrTooManyFrames.Code,
-		"The animation has %d frames; at most %d are allowed.", info.Frames, allowed)
-}
-
-func (l Limits) checkPixels(info Info) error {
-	allowed := l.MaxPixels
-	if allowed == 0 {
-		allowed = DefaultMaxPixels
-	}
-	// No side that libvips reports exceeds 10,000,000, so one frame cannot overflow.
-	frame := int64(info.Width) * int64(info.Height)
-	if frame <= allowed/int64(info.Frames) {
-		return nil
-	}
-	if info.Frames > 1 {
-		return apperr.Newf(apperr.Unprocessable, ErrTooManyPixels.Code,
-			"The animation has %d frames of %d × %d pixels; at most %d pixels in all are allowed.",
-			info.Frames, info.Width, info.Height, allowed)
-	}
-	return apperr.Newf(apperr.Unprocessable, ErrTooManyPixels.Code,
-		"The picture has %d × %d pixels; at most %d pixels are allowed.", info.Width, info.Height, allowed)
-}
-
 // make runs the one decode that a request takes.
 func (p *picture) make(request wireRequest, fds []int, reply *wireReply) error {
-	plan := planJob(p.info, request.Outputs, fds, request.Operation == opIngest)
-	if len(plan.job.Outputs) == 0 && plan.job.HashWidth == 0 {
-		reply.Outputs = make([]Rendered, len(request.Outputs))
+	plan, err := planJob(p.info, request, fds)
+	if err != nil {
+		return err
+	}
+	reply.Outputs = make([]Rendered, len(request.Outputs))
+	if len(plan.job.Outputs) == 0 {
 		return nil
 	}
 	result, err := vips.Run(p.data, p.native, plan.job)
@@ -157,17 +135,17 @@ func (p *picture) make(request wireRequest, fds []int, reply *wireReply) error {
 			return err
 		}
 	}
-	reply.Outputs = make([]Rendered, len(request.Outputs))
 	for i, at := range plan.order {
 		o := plan.job.Outputs[i]
+		if at < 0 {
+			reply.ThumbHash = thumbHash(result.HashPixels, o.Canvas.Width, o.Canvas.Height)
+			continue
+		}
 		var st unix.Stat_t
 		if err := unix.Fstat(o.FD, &st); err != nil {
 			return fmt.Errorf("stat output: %w", err)
 		}
-		reply.Outputs[at] = Rendered{Made: true, Width: o.Width, Height: o.Height, Size: st.Size}
-	}
-	if result.HashPixels != nil {
-		reply.ThumbHash = thumbHash(result.HashPixels, plan.job.HashWidth, plan.job.HashHeight)
+		reply.Outputs[at] = Rendered{Made: true, Width: o.Canvas.Width, Height: o.Canvas.Height, Size: st.Size}
 	}
 	return nil
 }
@@ -183,29 +161,4 @@ func deliver(output vips.Output, data []byte) error {
 // library takes an image.RGBA's bytes as they are, but would multiply an image.NRGBA's; hence the wrong type on purpose.
 func thumbHash(pixels []byte, width, height int) []byte {
 	return thumbhash.EncodeImage(&image.RGBA{Pix: pixels, Stride: width * 4, Rect: image.Rect(0, 0, width, height)})
-}
-
-// warmUp runs every saver once: what libraries load lazily has to be there before files can no longer be opened.
-func warmUp() error {
-	sink, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer sink.Close()
-	source := image.NewNRGBA(image.Rect(0, 0, 32, 32))
-	source.Pix[3] = 0x80
-	var b bytes.Buffer
-	if err := png.Encode(&b, source); err != nil {
-		return err
-	}
-	job := vips.Job{Frames: 1, Shrink: 1, Orientation: 6, BaseWidth: 16, BaseHeight: 16, HashWidth: 8, HashHeight: 8, Deliver: deliver}
-	for _, t := range formats() {
-		if t.output {
-			job.Outputs = append(job.Outputs, vips.Output{
-				Width: 16, Height: 16, Format: t.native, Quality: max(1, t.quality), Effort: t.effort, FD: int(sink.Fd()),
-			})
-		}
-	}
-	_, err = vips.Run(b.Bytes(), vips.PNG, job)
-	return err
 }

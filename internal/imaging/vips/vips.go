@@ -30,6 +30,21 @@ const (
 	PNG  = C.KADR_PNG
 	GIF  = C.KADR_GIF
 	WebP = C.KADR_WEBP
+	AVIF = C.KADR_AVIF
+	HEIC = C.KADR_HEIC
+	TIFF = C.KADR_TIFF
+	// Pixels makes no file, but Result.HashPixels.
+	Pixels = C.KADR_PIXELS
+)
+
+// Seek is how the place of a cut is found.
+type Seek int
+
+// The ways to find it. With the zero value the place is given.
+const (
+	SeekNone      Seek = C.KADR_SEEK_NONE
+	SeekAttention Seek = C.KADR_SEEK_ATTENTION
+	SeekEntropy   Seek = C.KADR_SEEK_ENTROPY
 )
 
 const (
@@ -55,24 +70,42 @@ func (e *Error) OutOfMemory() bool {
 type Header struct {
 	Width, Height             int // of one frame, as stored
 	Frames                    int
+	Orientation               int // EXIF, 1 to 8, as libvips found it
 	Alpha, Profile, Interlace bool
 }
 
-// Output is one picture to make. Width and Height are as displayed, after turning.
+// Size is one of pixels.
+type Size struct{ Width, Height int }
+
+// Rect is a part of a picture. The zero value is all of it.
+type Rect struct{ Left, Top, Width, Height int }
+
+// Output is one picture to make. The steps are taken in the order of the fields.
 type Output struct {
-	Width, Height           int
+	From          int  // an earlier output: this one is made of its scaled picture; -1: of what was loaded
+	Frame, Frames int  // which of those loaded, counted from 0; with From, the same as there
+	Crop          Rect // in pixels as loaded
+	Scaled        Size // before turning
+	Orientation   int  // EXIF, 1 to 8: how to turn it
+	Kept          bool // the scaled and turned picture has to be in memory: another output, Seek or Blur needs all of it
+	Seek          Seek // finds Left and Top
+	Left, Top     int  // where the canvas begins in the scaled picture; negative where it is larger
+	Canvas        Size
+	Blur          float64 // sigma
+	Opaque        bool    // is laid on the background
+	Background    [3]byte // RGB
+
 	Format, Quality, Effort int
-	FD                      int // open for writing, at offset 0
+	Intermediate            bool // for being decoded again: quick, and without loss of colour
+	FD                      int  // open for writing, at offset 0
 }
 
 // Job is a set of pictures to make from one decode.
 type Job struct {
-	Frames                int // to decode; all but the first only to see that they decode
-	Shrink                int // 1, 2, 4 or 8 by the JPEG or WebP decoder itself; 1 for other formats
-	Orientation           int // EXIF, 1 to 8
-	BaseWidth, BaseHeight int // the largest picture wanted, in the stored orientation
-	Outputs               []Output
-	HashWidth, HashHeight int // 0: none; up to HashSide
+	Shrink       int // 1, 2, 4 or 8 by the JPEG or WebP decoder itself; 1 for other formats
+	Page, Frames int // the first to decode, from 0, and how many
+	Used         int // frames that outputs are made of; the others are decoded to see that they can be
+	Outputs      []Output
 	// Deliver is called for each output that was made in memory (a WebP), and has to write it. The data is gone after it.
 	Deliver func(output Output, data []byte) error
 }
@@ -111,7 +144,7 @@ func ReadHeader(data []byte, format int) (Header, error) {
 		return Header{}, newError(&text)
 	}
 	return Header{
-		Width: int(header.width), Height: int(header.height), Frames: int(header.frames),
+		Width: int(header.width), Height: int(header.height), Frames: int(header.frames), Orientation: int(header.orientation),
 		Alpha: header.alpha != 0, Profile: header.profile != 0, Interlace: header.interlaced != 0,
 	}, nil
 }
@@ -124,20 +157,15 @@ func Run(data []byte, format int, job Job) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if len(job.Outputs) > MaxOutputs || job.HashWidth > HashSide || job.HashHeight > HashSide ||
-		job.Orientation < 1 || job.Orientation > 8 {
+	if !job.valid() {
 		return Result{}, errors.New("vips: a job out of bounds")
 	}
 	c := C.KadrJob{
-		source: source, frames: C.int(job.Frames), shrink: C.int(job.Shrink), orientation: C.int(job.Orientation),
-		base_width: C.int(job.BaseWidth), base_height: C.int(job.BaseHeight), n_outputs: C.int(len(job.Outputs)),
-		hash_width: C.int(job.HashWidth), hash_height: C.int(job.HashHeight),
+		source: source, shrink: C.int(job.Shrink), page: C.int(job.Page), frames: C.int(job.Frames), used: C.int(job.Used),
+		n_outputs: C.int(len(job.Outputs)),
 	}
 	for i, o := range job.Outputs {
-		c.outputs[i] = C.KadrOutput{
-			width: C.int(o.Width), height: C.int(o.Height), format: C.int(o.Format), quality: C.int(o.Quality),
-			effort: C.int(o.Effort), fd: C.int(o.FD),
-		}
+		c.outputs[i] = o.native()
 	}
 	failed := C.kadr_run(&c) != 0
 	defer func() {
@@ -156,14 +184,55 @@ func Run(data []byte, format int, job Job) (Result, error) {
 		}
 	}
 	result := Result{Warnings: C.GoString(&c.warning[0])}
-	if n := job.HashWidth * job.HashHeight; n > 0 {
+	for _, o := range job.Outputs {
+		if o.Format != Pixels {
+			continue
+		}
 		bands := int(c.hash_bands)
 		if bands < 1 || bands > 4 {
 			return Result{}, errors.New("vips: placeholder pixels of no known kind")
 		}
-		result.HashPixels = toRGBA(unsafe.Slice((*byte)(unsafe.Pointer(&c.hash_pixels[0])), n*bands), bands)
+		n := o.Canvas.Width * o.Canvas.Height * bands
+		result.HashPixels = toRGBA(unsafe.Slice((*byte)(unsafe.Pointer(&c.hash_pixels[0])), n), bands)
 	}
 	return result, nil
+}
+
+// valid tells whether the C side, which trusts what it is given, may be given the job.
+func (job Job) valid() bool {
+	for i, o := range job.Outputs {
+		pixels := o.Format == Pixels
+		switch {
+		case o.From >= i, o.From < 0 && o.Frame+o.Frames > job.Used, o.Frames < 1, o.Frame < 0,
+			o.Orientation < 1, o.Orientation > 8, o.Scaled.Width < 1, o.Scaled.Height < 1,
+			o.Canvas.Width < 1, o.Canvas.Height < 1, pixels && (o.Canvas.Width > HashSide || o.Canvas.Height > HashSide),
+			pixels && o.Frames > 1, o.From >= 0 && o.Frames != job.Outputs[o.From].Frames:
+			return false
+		}
+	}
+	return len(job.Outputs) <= MaxOutputs+1 && job.Used >= 0 && job.Used <= job.Frames
+}
+
+func (o Output) native() C.KadrOutput {
+	return C.KadrOutput{
+		from: C.int(o.From), frame: C.int(o.Frame), frames: C.int(o.Frames),
+		crop_left: C.int(o.Crop.Left), crop_top: C.int(o.Crop.Top), crop_width: C.int(o.Crop.Width), crop_height: C.int(o.Crop.Height),
+		scaled_width: C.int(o.Scaled.Width), scaled_height: C.int(o.Scaled.Height),
+		orientation: C.int(o.Orientation), kept: truth(o.Kept),
+		seek: C.int(o.Seek), canvas_left: C.int(o.Left), canvas_top: C.int(o.Top),
+		canvas_width: C.int(o.Canvas.Width), canvas_height: C.int(o.Canvas.Height),
+		blur: C.double(o.Blur), opaque: truth(o.Opaque),
+		background: [3]C.uchar{C.uchar(o.Background[0]), C.uchar(o.Background[1]), C.uchar(o.Background[2])},
+		format:     C.int(o.Format), quality: C.int(o.Quality), effort: C.int(o.Effort), intermediate: truth(o.Intermediate),
+		fd: C.int(o.FD),
+	}
+}
+
+func truth(b bool) C.int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // toRGBA spreads pixels of 1 to 4 bands to four.
