@@ -45,7 +45,7 @@ func testBadPictures(t *testing.T, anna *client) {
 		code   string
 		detail string
 	}{
-		"text":              {[]byte("hello, this is no picture at all"), 415, "image_type_not_allowed", "JPEG, PNG, GIF or WebP"},
+		"text":              {[]byte("hello, this is no picture at all"), 415, "image_type_not_allowed", "JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF"},
 		"one byte":          {[]byte{0xff}, 415, "image_type_not_allowed", ""},
 		"a page":            {[]byte("<!doctype html><script>alert(1)</script>"), 415, "image_type_not_allowed", ""},
 		"SVG":               {[]byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`), 415, "image_type_not_allowed", ""},

@@ -2,6 +2,9 @@ package imaging
 
 import "github.com/kadr-app/kadr/internal/apperr"
 
+// maxSide is the longest that a side may be, however short the other one is: each row costs something besides its pixels.
+const maxSide = 1_000_000
+
 func (l Limits) checkFrames(info Info) error {
 	allowed := l.MaxFrames
 	if allowed == 0 {
@@ -16,7 +19,10 @@ func (l Limits) checkFrames(info Info) error {
 
 func (l Limits) checkPixels(info Info) error {
 	allowed := l.pixels()
-	// No side that libvips reports exceeds 10,000,000, so one frame cannot overflow.
+	if longer := max(info.Width, info.Height); longer > maxSide {
+		return apperr.Newf(apperr.Unprocessable, ErrTooManyPixels.Code,
+			"The picture is %d pixels long; at most %d are allowed.", longer, maxSide)
+	}
 	frame := int64(info.Width) * int64(info.Height)
 	if frame <= allowed/int64(info.Frames) {
 		return nil

@@ -88,6 +88,9 @@ func inspect(data []byte, limits Limits, allowed []Format) (*picture, error) {
 			return nil, err
 		}
 	}
+	if err := checkStructure(data, format); err != nil {
+		return nil, err
+	}
 	header, err := vips.ReadHeader(data, t.native)
 	if err != nil {
 		return nil, p.explain(err)
@@ -109,6 +112,17 @@ func inspect(data []byte, limits Limits, allowed []Format) (*picture, error) {
 		return nil, err
 	}
 	return p, limits.checkPixels(p.info)
+}
+
+// checkStructure looks for what the format's library does not mind, or dies of.
+func checkStructure(data []byte, format Format) error {
+	switch format {
+	case AVIF, HEIC:
+		return checkHEIF(data, format)
+	case TIFF:
+		return checkTIFF(data)
+	}
+	return nil
 }
 
 // make runs the one decode that a request takes.
