@@ -18,8 +18,8 @@ kadr_save(VipsObject *context, VipsImage *in, KadrOutput *output)
 			output->intermediate ? VIPS_FOREIGN_SUBSAMPLE_OFF : VIPS_FOREIGN_SUBSAMPLE_AUTO, "strip", TRUE, NULL);
 		break;
 	case KADR_PNG:
-		result = vips_pngsave_target(in, target, "compression", output->effort, "filter",
-			VIPS_FOREIGN_PNG_FILTER_ALL, "strip", TRUE, NULL);
+		result = vips_pngsave_target(in, target, "compression", output->intermediate ? 1 : output->effort, "filter",
+			output->intermediate ? VIPS_FOREIGN_PNG_FILTER_SUB : VIPS_FOREIGN_PNG_FILTER_ALL, "strip", TRUE, NULL);
 		break;
 	case KADR_GIF:
 		result = vips_gifsave_target(in, target, "effort", output->effort, "strip", TRUE, NULL);
