@@ -62,20 +62,20 @@ type encoding struct {
 	memory float64 // bytes for each pixel
 }
 
-func encodingOf(f Format) encoding {
+// encodingOf chooses the row; what efforts above a format's default cost is known of AVIF alone, where it matters.
+func encodingOf(f Format, effort int) encoding {
 	switch f {
 	case JPEG:
-		return encoding{0, 25, 4}
+		return encoding{0, 20, 4}
 	case PNG:
-		return encoding{0, 180, 1}
+		return encoding{0, 200, 1}
 	case WebP:
 		return encoding{0, 60, 6}
 	case GIF:
-		return encoding{100 * time.Millisecond, 700, 40}
+		return encoding{10 * time.Millisecond, 300, 24}
 	case AVIF:
-		return encoding{7 * time.Millisecond, 150, 30}
-	case HEIC:
-		return encoding{7 * time.Millisecond, 1800, 30}
+		pixel := [...]float64{200, 200, 650, 2900, 4000, 8000, 25_000}
+		return encoding{7 * time.Millisecond, pixel[min(max(effort, 0), len(pixel)-1)], 30}
 	}
 	return encoding{0, 120, 8}
 }
@@ -133,18 +133,14 @@ func (a ask) costOf(o outline) (time.Duration, int64) {
 		if a.operation == opIngest && !out.When.mayHold(o, out.Shape) {
 			continue
 		}
-		cut := shown
-		if c := out.Crop; c.Width > 0 && c.Height > 0 {
-			cut = extent{min(c.Width, shown.width), min(c.Height, shown.height)}
-		}
-		made := roughly(cut, out.Shape)
-		scale = max(scale, ratio(made, cut)*ratio(shown, source))
-		pixels := float64(made.width) * float64(made.height)
+		cut, made := out.frame(shown, out.Format)
+		scale = max(scale, ratio(made.scaled, cut)*ratio(shown, source))
+		pixels := float64(made.canvas.pixels())
 		if t, _ := out.Format.traits(); t.animated && out.Page == 0 && a.operation == opRender && o.frames > 1 {
 			frames = float64(o.frames)
 			pixels *= frames
 		}
-		e := encodingOf(out.Format)
+		e := encodingOf(out.Format, out.Effort)
 		nanoseconds += float64(e.fixed) + pixels*e.pixel
 		encoder, largest = max(encoder, pixels*e.memory), max(largest, pixels)
 	}
@@ -175,31 +171,6 @@ func ratio(a, b extent) float64 {
 	return max(float64(a.width)/float64(b.width), float64(a.height)/float64(b.height))
 }
 
-// roughly is the size of what becomes of a picture, give or take the last pixel.
-func roughly(picture extent, s Shape) extent {
-	if s.Rotate == 90 || s.Rotate == 270 {
-		picture = extent{picture.height, picture.width}
-	}
-	w, h := float64(picture.width), float64(picture.height)
-	x, y := float64(s.Width)/w, float64(s.Height)/h // how much each side grows
-	switch {
-	case x <= 0 && y <= 0:
-		return picture
-	case x <= 0:
-		x = y
-	case y <= 0:
-		y = x
-	case s.Fit == FitInside || s.Fit == "":
-		x, y = min(x, y), min(x, y)
-	case s.Fit == FitContain: // the canvas
-		return extent{s.Width, s.Height}
-	}
-	if !s.Enlarge {
-		x, y = min(x, 1), min(y, 1)
-	}
-	return extent{max(1, int(w*x)), max(1, int(h*y))}
-}
-
 // mayHold tells whether an ingested picture may come to have the output, as far as its outline says.
 func (c Condition) mayHold(o outline, s Shape) bool {
 	longer := max(o.width, o.height)
@@ -209,5 +180,6 @@ func (c Condition) mayHold(o outline, s Shape) bool {
 	case longer <= c.LongerThan, c.Transparent && o.format == JPEG:
 		return false
 	}
-	return s.Width < longer
+	w, h := s.Size(o.width, o.height, o.format)
+	return extent{w, h}.pixels() < o.pixels()
 }

@@ -38,12 +38,12 @@ func checkHEIF(data []byte, format Format) error {
 }
 
 type heifFile struct {
-	name     string
-	size     uint64
-	idat     uint64 // size of the data inside of the meta box
-	primary  uint32
-	extents  []heifExtent
-	made     map[uint32][]uint32 // what each picture is made of
+	name    string
+	size    uint64
+	idat    uint64 // size of the data inside of the meta box
+	primary uint32
+	extents []heifExtent
+	made    map[uint32][]uint32 // what each picture is made of
 }
 
 // heifExtent is a piece of an item's data.

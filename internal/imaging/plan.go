@@ -104,11 +104,7 @@ func (request wireRequest) recipe(info Info, o wireOutput) (recipe, error) {
 	}
 	r.cut = stored(o.cutIn(picture, source), info.stored(), info.Orientation)
 
-	size := o.cut(picture)
-	if o.Rotate == 90 || o.Rotate == 270 {
-		size = extent{size.height, size.width}
-	}
-	f := o.boxed(size).within(t.maxSide)
+	_, f := o.frame(picture, o.Format)
 	r.scaled = f.scaled
 	if err := request.Limits.checkMade(f, r.frames); err != nil {
 		return r, err

@@ -90,13 +90,18 @@ type Shape struct {
 // Size is what becomes of a picture of the given size, in pixels as displayed, when the shape is made in a format: no side
 // is longer than the format can hold, and none is 0. A crop that lies outside is the same as none.
 func (s Shape) Size(width, height int, f Format) (w, h int) {
-	t, _ := f.traits()
-	size := s.cut(extent{width, height})
+	_, made := s.frame(extent{width, height}, f)
+	return made.canvas.width, made.canvas.height
+}
+
+// frame is what a crop and a rotation leave of a picture, and how that gets into its box in a format.
+func (s Shape) frame(picture extent, f Format) (extent, framing) {
+	size := s.cut(picture)
 	if s.Rotate == 90 || s.Rotate == 270 {
 		size = extent{size.height, size.width}
 	}
-	made := s.boxed(size).within(t.maxSide).canvas
-	return made.width, made.height
+	t, _ := f.traits()
+	return size, s.boxed(size).within(t.maxSide)
 }
 
 // cut is the size of what a crop leaves.
