@@ -53,7 +53,7 @@ func (p *picture) whereBroken() string {
 	if p.info.Format == JPEG && p.info.Width*p.info.Height > 4_000_000 {
 		shrink = 8 // rows are found sixteen at a time, so small pictures are not shrunk
 	}
-	row, rows := vips.Locate(p.data, p.native, p.info.Frames, shrink)
+	row, rows := vips.Locate(p.visible, p.native, p.info.Frames, shrink)
 	name := p.info.Format.Name()
 	_, structure := metadata.Inspect(bytes.NewReader(p.data), int64(len(p.data)), string(p.info.Format))
 	var s *apperr.Error
@@ -76,17 +76,13 @@ func (p *picture) whereBroken() string {
 
 // badChecksum returns where the first PNG chunk lies whose checksum is wrong, or -1. A chunk that is cut off is not one.
 func badChecksum(data []byte) int {
-	const frame = 12 // length, name and checksum
-	for off := 8; len(data)-off >= frame; {
-		length := binary.BigEndian.Uint32(data[off:])
-		if uint64(length) > uint64(len(data)-off-frame) {
-			return -1
-		}
-		end := off + 8 + int(length)
-		if crc32.ChecksumIEEE(data[off+4:end]) != binary.BigEndian.Uint32(data[end:]) {
+	off := 8
+	for _, chunk := range pngChunks(data) {
+		end := len(chunk) - 4
+		if crc32.ChecksumIEEE(chunk[4:end]) != binary.BigEndian.Uint32(chunk[end:]) {
 			return off
 		}
-		off = end + 4
+		off += len(chunk)
 	}
 	return -1
 }

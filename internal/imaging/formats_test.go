@@ -105,8 +105,10 @@ func TestEveryKindIntoEveryFormat(t *testing.T) {
 			back, _ := render(t, made[0], imaging.Output{Format: imaging.PNG})
 			flat := reference
 			if f == imaging.JPEG {
-				flat, _ = render(t, reference[0], imaging.Output{Format: imaging.PNG,
-					Shape: imaging.Shape{Background: imaging.Color{R: 255, G: 255, B: 255, Set: true}}})
+				flat, _ = render(t, reference[0], imaging.Output{
+					Format: imaging.PNG,
+					Shape:  imaging.Shape{Background: imaging.Color{R: 255, G: 255, B: 255, Set: true}},
+				})
 			}
 			limit := 0.06
 			if f == imaging.GIF {

@@ -11,10 +11,11 @@ import (
 // stack ends. So the structure of an AVIF or HEIC is looked at before libheif gets it, and only as far as that: what is
 // wrong otherwise is libheif's to find.
 
-// Limits of how pictures in a HEIF may be made of others. A camera's grid has one level of some hundred tiles.
+// Limits of how pictures in a HEIF may be made of others. A camera's grid has one level of some hundred tiles, of 512 pixels
+// to a side.
 const (
 	maxDerivations = 4
-	maxTiles       = 10_000
+	maxTiles       = 2500
 )
 
 // checkHEIF refuses a file in which a part of a picture lies outside of the file, or in which pictures are made of each

@@ -80,7 +80,7 @@ func placeholder(info Info) recipe {
 	return recipe{
 		material: material{cut: info.stored().bounds(), orientation: info.Orientation, frames: 1},
 		index:    -1, scaled: size,
-		output: vips.Output{Canvas: vips.Size(size.native()), Format: vips.Pixels},
+		output: vips.Output{Canvas: size.native(), Format: vips.Pixels},
 	}
 }
 

@@ -161,8 +161,10 @@ func TestWhatDrawsTheEyeStays(t *testing.T) {
 		"still": encode(t, imaging.PNG, paint(120, 40, spot)), "turned": oriented(encode(t, imaging.JPEG, paint(120, 40, spot)), 3),
 	} {
 		for _, position := range []imaging.Position{imaging.Attention, imaging.Entropy} {
-			files, _ := render(t, file, imaging.Output{Format: imaging.PNG,
-				Shape: imaging.Shape{Width: 40, Height: 40, Fit: imaging.FitCover, Position: position}})
+			files, _ := render(t, file, imaging.Output{
+				Format: imaging.PNG,
+				Shape:  imaging.Shape{Width: 40, Height: 40, Fit: imaging.FitCover, Position: position},
+			})
 			red := 0
 			m := decode(t, files[0])
 			for y := range 40 {
@@ -266,8 +268,11 @@ func TestMasterServesLikeTheOriginal(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	shapes := []imaging.Shape{
-		{Width: 100}, {Height: 61}, {Width: 50, Height: 50, Fit: imaging.FitCover, Position: imaging.Right},
-		{Crop: imaging.Rect{X: 200, Y: 100, Width: 200, Height: 200}, Width: 80}, {Rotate: 90, Width: 77},
+		{Width: 100},
+		{Height: 61},
+		{Width: 50, Height: 50, Fit: imaging.FitCover, Position: imaging.Right},
+		{Crop: imaging.Rect{X: 200, Y: 100, Width: 200, Height: 200}, Width: 80},
+		{Rotate: 90, Width: 77},
 	}
 	var outputs []imaging.Output
 	for _, s := range shapes {
@@ -333,8 +338,10 @@ func TestTooManyPixelsToMake(t *testing.T) {
 		imaging.RenderRequest{Limits: imaging.Limits{MaxPixels: 3_000_000}, Outputs: outputs})
 	sentence(t, wantError(t, err, imaging.ErrTooManyPixels))
 	for _, o := range []imaging.Output{
-		{Format: imaging.HEIC}, {Format: imaging.PNG, Shape: imaging.Shape{Rotate: 45}},
-		{Format: imaging.PNG, Shape: imaging.Shape{Blur: -1}}, {Format: imaging.PNG, Shape: imaging.Shape{Width: 1 << 40}},
+		{Format: imaging.HEIC},
+		{Format: imaging.PNG, Shape: imaging.Shape{Rotate: 45}},
+		{Format: imaging.PNG, Shape: imaging.Shape{Blur: -1}},
+		{Format: imaging.PNG, Shape: imaging.Shape{Width: 1 << 40}},
 	} {
 		_, err := pool(t).Render(context.Background(), tempFile(t, nil), imaging.RenderRequest{Outputs: withFiles(t, []imaging.Output{o})})
 		if err == nil || errors.Is(err, imaging.ErrEmpty) {

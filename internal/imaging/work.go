@@ -63,9 +63,10 @@ func withMapped(fd int, do func(data []byte) error) error {
 
 // picture is a source that has passed the limits.
 type picture struct {
-	data   []byte
-	native int
-	info   Info
+	data    []byte
+	visible []byte // what libvips gets of it
+	native  int
+	info    Info
 }
 
 // inspect finds out what the bytes are and checks the limits; it reads headers only.
@@ -75,7 +76,7 @@ func inspect(data []byte, limits Limits, allowed []Format) (*picture, error) {
 		return nil, notAllowed(allowed)
 	}
 	t, _ := format.traits()
-	p := &picture{data: data, native: t.native, info: Info{Format: format, Frames: 1, Orientation: 1}}
+	p := &picture{data: data, visible: data, native: t.native, info: Info{Format: format, Frames: 1, Orientation: 1}}
 	r, size := bytes.NewReader(data), int64(len(data))
 	if format == GIF {
 		// libvips reads a truncated GIF without a word, and is slow to count a million frames: look first.
@@ -91,7 +92,10 @@ func inspect(data []byte, limits Limits, allowed []Format) (*picture, error) {
 	if err := checkStructure(data, format); err != nil {
 		return nil, err
 	}
-	header, err := vips.ReadHeader(data, t.native)
+	if format == PNG {
+		p.visible = withoutText(data)
+	}
+	header, err := vips.ReadHeader(p.visible, t.native)
 	if err != nil {
 		return nil, p.explain(err)
 	}
@@ -135,7 +139,7 @@ func (p *picture) make(request wireRequest, fds []int, reply *wireReply) error {
 	if len(plan.job.Outputs) == 0 {
 		return nil
 	}
-	result, err := vips.Run(p.data, p.native, plan.job)
+	result, err := vips.Run(p.visible, p.native, plan.job)
 	if err != nil {
 		return p.explain(err)
 	}
