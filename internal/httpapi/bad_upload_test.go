@@ -50,7 +50,6 @@ func testBadPictures(t *testing.T, anna *client) {
 		"a page":            {[]byte("<!doctype html><script>alert(1)</script>"), 415, "image_type_not_allowed", ""},
 		"SVG":               {[]byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`), 415, "image_type_not_allowed", ""},
 		"BMP":               {append([]byte("BM"), make([]byte, 100)...), 415, "image_type_not_allowed", ""},
-		"TIFF":              {append([]byte("II*\x00"), make([]byte, 100)...), 415, "image_type_not_allowed", ""},
 		"PDF":               {[]byte("%PDF-1.7\n"), 415, "image_type_not_allowed", ""},
 		"empty":             {nil, 422, "image_empty", "empty"},
 		"truncated JPEG":    {jpg[:len(jpg)/2], 422, "image_broken", "JPEG"},

@@ -73,9 +73,10 @@ func TestNormalize(t *testing.T) {
 		"its own width":      {still, Shape{imaging.JPEG, 1000}, Shape{imaging.JPEG, 0}, 0},
 		"wider":              {still, Shape{imaging.WebP, 3840}, Shape{imaging.WebP, 0}, 0},
 		"not on the ladder":  {still, Shape{imaging.WebP, 321}, Shape{}, apperr.Invalid},
-		"to GIF":             {still, Shape{imaging.GIF, 0}, Shape{}, apperr.NotFound},
+		"to GIF":             {still, Shape{imaging.GIF, 0}, Shape{imaging.GIF, 0}, 0},
+		"to HEIC":            {still, Shape{imaging.HEIC, 0}, Shape{}, apperr.NotFound},
 		"animated":           {animation, Shape{imaging.GIF, 0}, Shape{imaging.GIF, 0}, 0},
-		"animated, narrower": {animation, Shape{imaging.GIF, 320}, Shape{}, apperr.Invalid},
+		"animated, narrower": {animation, Shape{imaging.GIF, 320}, Shape{imaging.GIF, 320}, 0},
 		"animated, wider":    {animation, Shape{imaging.GIF, 1024}, Shape{imaging.GIF, 0}, 0},
 		"a still of it":      {animation, Shape{imaging.WebP, 320}, Shape{imaging.WebP, 320}, 0},
 	} {
