@@ -1,5 +1,46 @@
 -- The schema that db/migrations make, as pg_dump tells it. Written by make generate; do not edit.
 
+CREATE FUNCTION public.images_deleted() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM notify_images(ARRAY(SELECT id FROM old_images LIMIT 501));
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.images_updated() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM notify_images(ARRAY(
+        SELECT o.id FROM old_images o LEFT JOIN new_images n ON n.id = o.id
+        WHERE (o.visibility, o.filename, o.account_id, o.account_name)
+            IS DISTINCT FROM (n.visibility, n.filename, n.account_id, n.account_name)
+        LIMIT 501));
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION public.notify_images(ids text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF cardinality(ids) > 500 THEN
+        PERFORM pg_notify('kadr_changes', '*');
+        RETURN;
+    END IF;
+    FOR start IN 1 .. coalesce(cardinality(ids), 0) BY 100 LOOP
+        PERFORM pg_notify('kadr_changes', array_to_string(ids[start:start + 99], ','));
+    END LOOP;
+END $$;
+
+CREATE FUNCTION public.signing_keys_changed() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    PERFORM pg_notify('kadr_changes', 'keys');
+    RETURN NULL;
+END $$;
+
 CREATE TABLE public.account_usage (
     account_id text NOT NULL,
     bytes bigint DEFAULT 0 NOT NULL,
@@ -115,6 +156,26 @@ CREATE TABLE public.sessions (
     expires_at timestamp with time zone NOT NULL
 );
 
+CREATE TABLE public.signing_keys (
+    id integer NOT NULL,
+    key bytea NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT signing_keys_key_check CHECK ((octet_length(key) >= 32))
+);
+
+CREATE TABLE public.variants (
+    ref bytea NOT NULL,
+    name text NOT NULL,
+    size bigint DEFAULT 0 NOT NULL,
+    used_at timestamp with time zone DEFAULT now() NOT NULL,
+    used_hour integer DEFAULT floor((EXTRACT(epoch FROM now()) / (3600)::numeric)) NOT NULL,
+    claimed_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    failed_until timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    failure jsonb,
+    CONSTRAINT variants_size_check CHECK ((size >= 0))
+)
+WITH (fillfactor='80');
+
 ALTER TABLE ONLY public.account_usage
     ADD CONSTRAINT account_usage_pkey PRIMARY KEY (account_id);
 
@@ -157,6 +218,12 @@ ALTER TABLE ONLY public.sessions
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_token_hash_key UNIQUE (token_hash);
 
+ALTER TABLE ONLY public.signing_keys
+    ADD CONSTRAINT signing_keys_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.variants
+    ADD CONSTRAINT variants_pkey PRIMARY KEY (ref, name);
+
 CREATE INDEX api_keys_account_idx ON public.api_keys USING btree (account_id, created_at DESC, id DESC);
 
 CREATE INDEX blobs_created_idx ON public.blobs USING btree (created_at);
@@ -181,6 +248,14 @@ CREATE INDEX sessions_account_idx ON public.sessions USING btree (account_id, la
 
 CREATE INDEX sessions_expires_idx ON public.sessions USING btree (expires_at);
 
+CREATE INDEX variants_used_idx ON public.variants USING btree (used_hour) WHERE (size > 0);
+
+CREATE TRIGGER images_deleted AFTER DELETE ON public.images REFERENCING OLD TABLE AS old_images FOR EACH STATEMENT EXECUTE FUNCTION public.images_deleted();
+
+CREATE TRIGGER images_updated AFTER UPDATE ON public.images REFERENCING OLD TABLE AS old_images NEW TABLE AS new_images FOR EACH STATEMENT EXECUTE FUNCTION public.images_updated();
+
+CREATE TRIGGER signing_keys_changed AFTER INSERT OR DELETE OR UPDATE ON public.signing_keys FOR EACH STATEMENT EXECUTE FUNCTION public.signing_keys_changed();
+
 ALTER TABLE ONLY public.account_usage
     ADD CONSTRAINT account_usage_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
 
@@ -195,3 +270,6 @@ ALTER TABLE ONLY public.images
 
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.accounts(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.variants
+    ADD CONSTRAINT variants_ref_fkey FOREIGN KEY (ref) REFERENCES public.blobs(ref) ON DELETE CASCADE;

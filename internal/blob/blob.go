@@ -79,6 +79,10 @@ type Store interface {
 	// but are never torn: what opens is whole. Errors: ErrBadVariant, ErrVariantNotFound.
 	OpenVariant(ctx context.Context, ref Ref, name string) (*os.File, error)
 
+	// RemoveVariant deletes a variant; one that is absent is no error. Who has it open can go on reading, and it may be
+	// made again at the same time. Errors: ErrBadVariant.
+	RemoveVariant(ctx context.Context, ref Ref, name string) error
+
 	// Walk calls fn for every blob, then every variant, and for every file among them that does not belong. What comes
 	// or goes during the walk may be seen or not. The first error of fn or ctx ends it and is returned.
 	Walk(ctx context.Context, fn func(Entry) error) error

@@ -44,19 +44,17 @@ func (d *Dir) publishVariant(v *Variant, ref Ref, name string) error {
 		return storageError("commit variant", err)
 	}
 	final := d.abs(VariantPath(ref, name))
-	err = v.temp.nameNew(final)
-	// More than once, for a Remove that runs at the same time takes the folder away again.
-	for range 3 {
+	// More than once, for a removal that runs at the same time takes the folder away again.
+	for range 5 {
+		if err = v.temp.nameNew(final); errors.Is(err, fs.ErrExist) {
+			err = v.temp.nameOver(final)
+		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
-		if err = d.makeVariantFolder(filepath.Dir(final)); err != nil {
+		if err := d.makeVariantFolder(filepath.Dir(final)); err != nil {
 			return storageError("commit variant", err)
 		}
-		err = v.temp.nameNew(final)
-	}
-	if errors.Is(err, fs.ErrExist) {
-		err = v.temp.nameOver(final)
 	}
 	if gone := d.mustExist(ref); gone != nil {
 		_ = os.Remove(final)               // best effort: Remove is at it too,
@@ -66,6 +64,19 @@ func (d *Dir) publishVariant(v *Variant, ref Ref, name string) error {
 	if err != nil {
 		return storageError("commit variant", err)
 	}
+	return nil
+}
+
+// RemoveVariant implements Store. It takes an empty folder away too; publishVariant makes it again when it needs it.
+func (d *Dir) RemoveVariant(_ context.Context, ref Ref, name string) error {
+	if err := CheckVariantName(name); err != nil {
+		return err
+	}
+	file := d.abs(VariantPath(ref, name))
+	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return storageError("remove variant", err)
+	}
+	_ = os.Remove(filepath.Dir(file)) // fails while there are others
 	return nil
 }
 

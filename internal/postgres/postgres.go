@@ -124,8 +124,13 @@ func (db *DB) Instance(ctx context.Context) (id string, hasBlobs bool, err error
 // it is, so fn translates its own errors. When PostgreSQL gives up on a transaction (serialization failure, deadlock)
 // fn runs again, up to five times in all: it must keep nothing from a run before and do nothing but SQL.
 func (db *DB) withTx(ctx context.Context, fn func(pgx.Tx) error) error {
+	return retry(ctx, func() error { return db.tryTx(ctx, fn) })
+}
+
+// retry runs fn again as long as PostgreSQL gave up on its transaction, up to five times in all.
+func retry(ctx context.Context, fn func() error) error {
 	for attempt := 1; ; attempt++ {
-		err := db.tryTx(ctx, fn)
+		err := fn()
 		if err == nil || attempt == maxTxAttempts || !isTransient(err) {
 			return err
 		}

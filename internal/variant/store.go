@@ -23,14 +23,18 @@ type Store interface {
 	// Fail ends claims on variants that cannot be made, and remembers why.
 	Fail(ctx context.Context, ref blob.Ref, names []string, failure *apperr.Error, remember time.Duration) error
 
-	// Record takes down files that were made, which ends their claims and counts as a use, and files that were used.
-	// Those of blobs that are gone are left out.
-	Record(ctx context.Context, made []File, used []Use) error
+	// Record takes down files that were made, which ends their claims and failures and counts as a use, and files that were
+	// used. Those of blobs that are gone are left out, and so are uses within a minute of one that is on record.
+	Record(ctx context.Context, made []Entry, used []Use) error
+	// Adopt takes down files that were found and have no row. They count as used just now.
+	Adopt(ctx context.Context, found []Entry) (int, error)
 	// TotalBytes is the size of all files on record.
 	TotalBytes(ctx context.Context) (int64, error)
 	// Evict strikes out the files that were used least recently, until those struck out have at least the given size
 	// together or there are limit of them, and returns them. What was used within the last idle is left.
-	Evict(ctx context.Context, size int64, idle time.Duration, limit int) ([]File, error)
+	Evict(ctx context.Context, size int64, idle time.Duration, limit int) ([]Entry, error)
+	// Sweep forgets failures and claims that are over and led to no file, and returns how many.
+	Sweep(ctx context.Context) (int, error)
 
 	// SigningKeys returns the keys that signatures may be made with: the current one first, then the one before it.
 	SigningKeys(ctx context.Context) ([][]byte, error)
@@ -38,8 +42,8 @@ type Store interface {
 	RotateSigningKey(ctx context.Context, key []byte) error
 }
 
-// File is a variant's file.
-type File struct {
+// Entry is a variant's file on record.
+type Entry struct {
 	Ref  blob.Ref
 	Name string
 	Size int64 // bytes

@@ -46,6 +46,8 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		"variant names":           testVariantNames,
 		"variant of nothing":      testVariantOfNothing,
 		"variant races remove":    testVariantRacesRemove,
+		"remove variant":          testRemoveVariant,
+		"remove variant races":    testRemoveVariantRaces,
 		"walk":                    testWalk,
 		"walk stops":              testWalkStops,
 		"sweep spares the young":  testSweepSparesTheYoung,

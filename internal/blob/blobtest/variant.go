@@ -68,6 +68,7 @@ func testVariantNames(t *testing.T, s blob.Store) {
 		wantErr(t, "NewVariant "+name, err, blob.ErrBadVariant)
 		_, err = s.OpenVariant(t.Context(), ref, name)
 		wantErr(t, "OpenVariant "+name, err, blob.ErrBadVariant)
+		wantErr(t, "RemoveVariant "+name, s.RemoveVariant(t.Context(), ref, name), blob.ErrBadVariant)
 	}
 	for _, name := range []string{"a", "0", "a..b", "w320_q80-x.webp", strings.Repeat("a", 100)} {
 		PutVariant(t, s, ref, name, []byte("x"))
@@ -129,6 +130,64 @@ func testVariantRacesRemove(t *testing.T, s blob.Store) {
 		}
 		WantList(t, s)
 	}
+}
+
+func testRemoveVariant(t *testing.T, s blob.Store) {
+	ref := Put(t, s, []byte("picture"))
+	PutVariant(t, s, ref, "a", []byte("one"))
+	PutVariant(t, s, ref, "b", []byte("two"))
+	f, err := s.OpenVariant(t.Context(), ref, "a")
+	if err != nil {
+		t.Fatalf("OpenVariant: %v", err)
+	}
+	for range 2 {
+		if err := s.RemoveVariant(t.Context(), ref, "a"); err != nil {
+			t.Errorf("RemoveVariant: %v", err)
+		}
+	}
+	wantFile(t, f, nil, []byte("one"))
+	WantList(t, s, ref.String()+" 7", ref.String()+"/b 3")
+	if err := s.RemoveVariant(t.Context(), ref, "b"); err != nil {
+		t.Errorf("RemoveVariant: %v", err)
+	}
+	if err := s.RemoveVariant(t.Context(), blob.Ref{1}, "b"); err != nil {
+		t.Errorf("RemoveVariant of nothing: %v", err)
+	}
+	WantList(t, s, ref.String()+" 7")
+	PutVariant(t, s, ref, "a", []byte("again"))
+	WantList(t, s, ref.String()+" 7", ref.String()+"/a 5")
+}
+
+// testRemoveVariantRaces makes the only variants of a blob and removes them at the same time: each removal may take the
+// folder from under the other.
+func testRemoveVariantRaces(t *testing.T, s blob.Store) {
+	ref := Put(t, s, []byte("picture"))
+	var g errgroup.Group
+	for _, name := range []string{"a", "b"} {
+		g.Go(func() error {
+			for range 50 {
+				v, err := s.NewVariant(t.Context(), ref, name)
+				if err != nil {
+					return err
+				}
+				defer v.Discard()
+				if _, err := v.File().WriteString(name); err != nil {
+					return err
+				}
+				if err := v.Commit(); err != nil {
+					return err
+				}
+				if err := s.RemoveVariant(t.Context(), ref, name); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	WantList(t, s, ref.String()+" 7")
 }
 
 func testWalk(t *testing.T, s blob.Store) {
