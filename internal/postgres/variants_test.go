@@ -31,6 +31,14 @@ func addBlob(t *testing.T, db *DB, content string) blob.Ref {
 	return ref
 }
 
+func entry(ref blob.Ref, name string, size int64) variant.Entry {
+	return variant.Entry{Ref: ref, Name: name, Size: size}
+}
+
+func use(ref blob.Ref, name string, at time.Time) variant.Use {
+	return variant.Use{Ref: ref, Name: name, At: at}
+}
+
 // granted asks for claims and returns the names that were granted.
 func granted(t *testing.T, s *VariantStore, ref blob.Ref, lifetime time.Duration, names ...string) []string {
 	t.Helper()
@@ -163,7 +171,9 @@ func TestRecordAdoptAndTotal(t *testing.T) {
 	t.Parallel()
 	s, db := newVariants(t)
 	one, two, gone := addBlob(t, db, "one"), addBlob(t, db, "two"), refOf("gone")
-	made := []variant.Entry{{one, "a", 10}, {one, "b", 20}, {two, "a", 30}, {gone, "a", 40}, {one, "a", 15}}
+	made := []variant.Entry{
+		entry(one, "a", 10), entry(one, "b", 20), entry(two, "a", 30), entry(gone, "a", 40), entry(one, "a", 15),
+	}
 	if err := s.Record(t.Context(), made, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +186,9 @@ func TestRecordAdoptAndTotal(t *testing.T) {
 	expectTotal(65)
 	expectGranted(t, s, two, []string{"claimed"}, "claimed")
 	exec(t, db, `UPDATE variants SET used_at = now() - interval '3 hours', used_hour = 1`)
-	adopted, err := s.Adopt(t.Context(), []variant.Entry{{one, "a", 99}, {two, "new", 5}, {two, "claimed", 7}, {gone, "x", 1}})
+	adopted, err := s.Adopt(t.Context(), []variant.Entry{
+		entry(one, "a", 99), entry(two, "new", 5), entry(two, "claimed", 7), entry(gone, "x", 1),
+	})
 	if err != nil || adopted != 2 {
 		t.Errorf("adopted %d, %v", adopted, err)
 	}
@@ -184,7 +196,9 @@ func TestRecordAdoptAndTotal(t *testing.T) {
 	expectGranted(t, s, two, []string{"claimed"}) // it still is
 
 	now := time.Now()
-	uses := []variant.Use{{one, "a", now}, {two, "a", now.Add(-2 * time.Hour)}, {two, "none", now}, {one, "b", now.Add(-5 * time.Hour)}}
+	uses := []variant.Use{
+		use(one, "a", now), use(two, "a", now.Add(-2*time.Hour)), use(two, "none", now), use(one, "b", now.Add(-5*time.Hour)),
+	}
 	if err := s.Record(t.Context(), nil, uses); err != nil {
 		t.Fatal(err)
 	}
@@ -208,13 +222,13 @@ func TestUseIsCheap(t *testing.T) {
 	t.Parallel()
 	s, db := newVariants(t)
 	ref := addBlob(t, db, "x")
-	if err := s.Record(t.Context(), []variant.Entry{{ref, "a", 1}}, nil); err != nil {
+	if err := s.Record(t.Context(), []variant.Entry{entry(ref, "a", 1)}, nil); err != nil {
 		t.Fatal(err)
 	}
 	exec(t, db, `UPDATE variants SET used_at = date_trunc('hour', now()), used_hour = floor(extract(epoch FROM now()) / 3600)`)
 	start := time.Now().Truncate(time.Hour)
 	for i := range 10 {
-		if err := s.Record(t.Context(), nil, []variant.Use{{ref, "a", start.Add(time.Duration(i+1) * 90 * time.Second)}}); err != nil {
+		if err := s.Record(t.Context(), nil, []variant.Use{use(ref, "a", start.Add(time.Duration(i+1) * 90 * time.Second))}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -240,7 +254,7 @@ func TestEvictTakesTheOldest(t *testing.T) {
 	s, db := newVariants(t)
 	ref := addBlob(t, db, "x")
 	for i := range 10 {
-		if err := s.Record(t.Context(), []variant.Entry{{ref, fmt.Sprint("v", i), 10}}, nil); err != nil {
+		if err := s.Record(t.Context(), []variant.Entry{entry(ref, fmt.Sprint("v", i), 10)}, nil); err != nil {
 			t.Fatal(err)
 		}
 		age := time.Duration(10-i) * 20 * time.Minute // v0 is the oldest
@@ -386,7 +400,7 @@ func TestSweepForgetsWhatIsOver(t *testing.T) {
 		s.Fail(t.Context(), ref, []string{"failed"}, broken, time.Minute),
 		s.Fail(t.Context(), ref, []string{"failed long ago"}, broken, 0),
 		s.Release(t.Context(), ref, []string{"over"}),
-		s.Record(t.Context(), []variant.Entry{{ref, "made", 1}}, nil),
+		s.Record(t.Context(), []variant.Entry{entry(ref, "made", 1)}, nil),
 	); err != nil {
 		t.Fatal(err)
 	}

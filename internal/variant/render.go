@@ -1,0 +1,154 @@
+package variant
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/kadr-app/kadr/internal/blob"
+	"github.com/kadr-app/kadr/internal/imaging"
+)
+
+// smallPixels is up to how many pixels of a result count as small: those go ahead of what takes longer.
+const smallPixels = 640 * 640
+
+// makeFromMaster makes variants from the picture's master, which another task may be about to make; or from the original
+// where there is none after all.
+func (t *task) makeFromMaster(ctx context.Context, jobs []*job) {
+	if t.master != nil {
+		<-t.master.done
+	}
+	_, k, _ := t.masterOf(t.src)
+	file := t.openMaster(ctx, k)
+	if file == nil {
+		t.makeFromOriginal(ctx, jobs, nil)
+		return
+	}
+	defer file.Close()
+	err := t.render(ctx, file, jobs, true)
+	switch {
+	case err == nil:
+	case lasting(err) != nil:
+		// The master is damaged. Whoever comes next makes a new one.
+		t.cfg.Log.WarnContext(ctx, "a master does not decode, and is removed", "variant", k, "error", err)
+		if err := t.blobs.RemoveVariant(ctx, k.ref, k.name); err != nil {
+			t.cfg.Log.WarnContext(ctx, "a master could not be removed", "variant", k, "error", err)
+		}
+		t.makeFromOriginal(ctx, jobs, nil)
+	default:
+		t.giveUp(jobs, err)
+	}
+}
+
+// makeFromOriginal makes variants, and the master unless it is nil, from one decode of the original.
+func (t *task) makeFromOriginal(ctx context.Context, jobs []*job, master *job) {
+	all := jobs
+	if master != nil {
+		all = append(jobs[:len(jobs):len(jobs)], master)
+	}
+	file, err := t.blobs.Open(ctx, t.src.Ref)
+	if err != nil {
+		t.giveUp(all, err)
+		return
+	}
+	defer file.Close()
+	err = t.render(ctx, file, all, false)
+	if err == nil {
+		return
+	}
+	if lasting(err) == nil || len(all) == 1 {
+		t.giveUp(all, err)
+		return
+	}
+	// One of them may be to blame, or all of them together.
+	if master != nil {
+		t.giveUp([]*job{master}, err)
+	}
+	for _, j := range jobs {
+		if err := t.render(ctx, file, []*job{j}, false); err != nil {
+			t.giveUp([]*job{j}, err)
+		}
+	}
+}
+
+// render makes pictures from one decode of a file: the original, or a reduced copy of it. It ends the jobs, unless it
+// returns an error: then none of them has come to anything.
+func (t *task) render(ctx context.Context, from *os.File, jobs []*job, reduced bool) error {
+	req := imaging.RenderRequest{Limits: t.cfg.Limits, Priority: t.priority(jobs)}
+	if reduced {
+		req.Width, req.Height = t.src.Width, t.src.Height
+	}
+	variants := make([]*blob.Variant, len(jobs))
+	for i, j := range jobs {
+		v, err := t.blobs.NewVariant(ctx, j.key.ref, j.key.name)
+		if err != nil {
+			return err
+		}
+		defer v.Discard()
+		variants[i] = v
+		out := imaging.Output{Shape: j.shape.Shape, Format: j.shape.Format, Quality: j.shape.Quality, File: v.File()}
+		if out.Format == imaging.AVIF {
+			out.Effort = t.cfg.AVIFEffort
+		}
+		req.Outputs = append(req.Outputs, out)
+	}
+	if _, err := t.decoders.Render(ctx, from, req); err != nil {
+		return err
+	}
+	var made []Entry
+	for i, j := range jobs {
+		entry, err := t.publish(j.key, variants[i])
+		if err != nil {
+			t.giveUp([]*job{j}, err)
+			continue
+		}
+		made = append(made, entry)
+		t.finish(j, nil)
+	}
+	t.record(made)
+	return nil
+}
+
+// priority is the most urgent of all: the others cost little beside the decode that they share.
+func (t *task) priority(jobs []*job) imaging.Priority {
+	if t.background {
+		return imaging.PriorityBackground
+	}
+	for _, j := range jobs {
+		width, height := j.shape.Size(t.src.Width, t.src.Height, j.shape.Format)
+		if !j.master && width*height <= smallPixels {
+			return imaging.PriorityHigh
+		}
+	}
+	return imaging.PriorityNormal
+}
+
+// publish gives a file its place. Its digest is known from then on.
+func (m *Maker) publish(k key, v *blob.Variant) (Entry, error) {
+	if err := v.Commit(); err != nil {
+		return Entry{}, err
+	}
+	info, err := v.File().Stat()
+	if err == nil {
+		_, err = m.digest(k, v.File(), info)
+	}
+	if err != nil {
+		return Entry{}, fmt.Errorf("variant: read %s: %w", k, err)
+	}
+	return Entry{Ref: k.ref, Name: k.name, Size: info.Size()}, nil
+}
+
+// record takes down files that were made. They are there whatever comes of it; the walk finds those that are not on record.
+func (m *Maker) record(made []Entry) {
+	if len(made) == 0 {
+		return
+	}
+	for _, e := range made {
+		m.grown.Add(e.Size)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(m.ctx), storeTimeout)
+	defer cancel()
+	if err := m.store.Record(ctx, made, nil); err != nil {
+		m.cfg.Log.WarnContext(ctx, "variants could not be recorded", "error", err)
+	}
+}
