@@ -1,0 +1,443 @@
+package variant_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kadr-app/kadr/internal/blob"
+	"github.com/kadr-app/kadr/internal/imaging"
+	"github.com/kadr-app/kadr/internal/variant"
+)
+
+// age makes all rows look as if they were used last so long ago, but for those with the given names.
+func (r *rig) age(by time.Duration, but ...string) {
+	r.t.Helper()
+	r.exec(`UPDATE variants SET used_at = now() - $1::interval, used_hour = floor(extract(epoch FROM now() - $1::interval) / 3600)
+		WHERE name <> ALL($2)`, by, append([]string{""}, but...))
+}
+
+func TestEvictionTakesWhatWasUsedLeast(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	one, two := r.picture(800, 600, 1), r.picture(800, 600, 2)
+	fill := r.maker(variant.Config{})
+	for _, src := range []variant.Source{one, two} {
+		for _, width := range []int{64, 160, 320, 480} {
+			open(t, fill, src, webp(width))
+		}
+	}
+	eventually(t, "all are on record", func() bool { return r.int(`SELECT count(*) FROM variants WHERE size > 0`) == 8 })
+	total := int64(r.int(`SELECT sum(size) FROM variants`))
+	r.age(time.Hour)
+	limit := total - 1
+	m := r.maker(variant.Config{CacheBytes: limit})
+	m.Used(one.Ref, webp(480).Name())
+	m.Used(two.Ref, webp(480).Name())
+	m.Flush(t.Context())
+	m.Trim(t.Context())
+	left := int64(r.int(`SELECT sum(size) FROM variants`))
+	smallest := int64(r.int(`SELECT min(size) FROM variants`))
+	if left > limit/10*9 || left+4*smallest < limit/10*9 {
+		t.Errorf("%d of %d bytes are left, of which 90 %% may be", left, limit)
+	}
+	files := int64(0)
+	err := r.blobs.Walk(t.Context(), func(e blob.Entry) error {
+		if e.Variant != "" {
+			files += e.Size
+		}
+		return nil
+	})
+	if err != nil || files != left {
+		t.Errorf("the files have %d bytes, and the rows %d (%v)", files, left, err)
+	}
+	if n := r.int(`SELECT count(*) FROM variants WHERE name = $1`, webp(480).Name()); n != 2 {
+		t.Errorf("%d of 2 that were used are left", n)
+	}
+	m.Trim(t.Context()) // there is nothing to do
+	if now := int64(r.int(`SELECT sum(size) FROM variants`)); now != left {
+		t.Errorf("%d bytes, and before %d", now, left)
+	}
+	// What was used just now stays, until it alone is too much.
+	r.age(time.Minute)
+	tiny := r.maker(variant.Config{CacheBytes: 1})
+	tiny.Trim(t.Context())
+	if n := r.int(`SELECT count(*) FROM variants`); n != 0 {
+		t.Errorf("%d files are left where there is room for none", n)
+	}
+	open(t, tiny, one, webp(64))
+	eventually(t, "it is on record", func() bool { return r.int(`SELECT count(*) FROM variants WHERE size > 0`) == 1 })
+	tiny.Trim(t.Context())
+	if n := len(r.files()); n != 1 {
+		t.Errorf("%d files: what was made a moment ago went", n)
+	}
+}
+
+// Two replicas evict all the time while others read: every reader gets its picture.
+func TestEvictionMeetsReaders(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	src := r.picture(400, 300, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	var evictors sync.WaitGroup
+	for range 2 {
+		m := r.maker(variant.Config{CacheBytes: 1, Idle: time.Nanosecond})
+		evictors.Go(func() {
+			for ctx.Err() == nil {
+				m.Trim(ctx)
+				time.Sleep(10 * time.Millisecond)
+			}
+		})
+	}
+	var readers errgroup.Group
+	for range 2 {
+		m := r.maker(variant.Config{MasterSide: 200})
+		for i := range 4 {
+			readers.Go(func() error {
+				for n := range 15 {
+					f, err := m.Open(t.Context(), src, webp(100+10*((i+n)%3)))
+					if err != nil {
+						return err
+					}
+					if _, err := f.Stat(); err != nil {
+						return err
+					}
+					f.Close()
+					time.Sleep(5 * time.Millisecond)
+				}
+				return nil
+			})
+		}
+	}
+	if err := readers.Wait(); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	evictors.Wait()
+	if r.renders.Load() < 5 {
+		t.Errorf("only %d renders: nothing was evicted", r.renders.Load())
+	}
+}
+
+func TestAdopt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	m, src := r.maker(variant.Config{}), r.picture(400, 300, 1)
+	put := func(name string) {
+		t.Helper()
+		v, err := r.blobs.NewVariant(t.Context(), src.Ref, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer v.Discard()
+		if _, err := v.File().WriteString("content"); err != nil {
+			t.Fatal(err)
+		}
+		if err := v.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("r1-w320.webp")
+	put("r2-w320.webp")
+	walk := func() (entries []blob.Entry) {
+		t.Helper()
+		if err := r.blobs.Walk(t.Context(), func(e blob.Entry) error { entries = append(entries, e); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		return entries
+	}
+	for i, grace := range []time.Duration{time.Hour, 0} { // a file of an older server that is still at work, and then not
+		removed, err := m.Adopt(t.Context(), walk(), grace)
+		if err != nil || removed != i {
+			t.Errorf("removed %d, %v", removed, err)
+		}
+	}
+	if files := r.files(); len(files) != 1 || files["r2-w320.webp"] != 7 {
+		t.Errorf("the files are %v", files)
+	}
+	if n := r.int(`SELECT count(*) FROM variants WHERE size = 7 AND name = 'r2-w320.webp'`); n != 1 {
+		t.Errorf("%d rows", n)
+	}
+}
+
+func TestUsedCostsNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	m, src := r.maker(variant.Config{}), r.picture(400, 300, 1)
+	open(t, m, src, webp(64))
+	eventually(t, "it is on record", func() bool { return r.int(`SELECT count(*) FROM variants WHERE size > 0`) == 1 })
+	r.age(time.Hour)
+	name := webp(64).Name()
+	m.Used(src.Ref, name)
+	m.Flush(t.Context())
+	if n := r.int(`SELECT count(*) FROM variants WHERE used_at > now() - interval '1 minute'`); n != 1 {
+		t.Error("the use is not on record")
+	}
+	m.Used(src.Ref, name)
+	if n := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			m.Used(src.Ref, name)
+		}
+	}); n.AllocsPerOp() != 0 {
+		t.Errorf("%d allocations", n.AllocsPerOp())
+	}
+}
+
+func TestScheduled(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	m, src := r.maker(variant.Config{MasterSide: 200}), r.picture(800, 600, 1)
+	for _, width := range []int{300, 320, 300} {
+		m.Schedule(src, webp(width))
+	}
+	if m.Jobs() != 2 {
+		t.Errorf("%d jobs", m.Jobs())
+	}
+	// Somebody waits for one of them after all, before its turn.
+	open(t, m, src, webp(320))
+	if r.last().Priority != imaging.PriorityHigh {
+		t.Errorf("priority %d for what somebody waits for", r.last().Priority)
+	}
+	if m.Jobs() != 1 {
+		t.Errorf("%d jobs", m.Jobs())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var run sync.WaitGroup
+	run.Go(func() { m.Run(ctx) })
+	eventually(t, "the other one is made", func() bool { return m.Jobs() == 0 && r.files()["r2-w300.webp"] > 0 })
+	if r.last().Priority != imaging.PriorityBackground {
+		t.Errorf("priority %d for what nobody waits for", r.last().Priority)
+	}
+	r.expectRenders(2)
+	m.Schedule(src, webp(300)) // it is there
+	eventually(t, "it is looked at", func() bool { return m.Jobs() == 0 })
+	r.expectRenders(2)
+	cancel()
+	run.Wait()
+
+	crowd := r.maker(variant.Config{})
+	for width := range 1000 {
+		crowd.Schedule(src, webp(width+1))
+	}
+	if n := crowd.Jobs(); n > 256 {
+		t.Errorf("%d are scheduled", n)
+	}
+}
+
+// Who joins a job in the background that comes to nothing asks again by himself.
+func TestBackgroundIsBusy(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	m, src := r.maker(variant.Config{}), r.picture(800, 600, 1)
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	r.before = func(_ *os.File, req imaging.RenderRequest) error {
+		if req.Priority != imaging.PriorityBackground {
+			return nil
+		}
+		close(begun)
+		<-goOn
+		return imaging.ErrBusy
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var run sync.WaitGroup
+	run.Go(func() { m.Run(ctx) })
+	m.Schedule(src, webp(320))
+	<-begun
+	time.AfterFunc(20*time.Millisecond, func() { close(goOn) })
+	open(t, m, src, webp(320))
+	r.expectRenders(2)
+	cancel()
+	run.Wait()
+}
+
+func TestMasterIsMadeOnceAndUsed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	m, src := r.maker(variant.Config{MasterSide: 400}), r.picture(1600, 1200, 1)
+	original := int64(len(photo(1600, 1200, 1)))
+	var from atomic.Int64
+	r.before = func(f *os.File, req imaging.RenderRequest) error {
+		info, err := f.Stat()
+		from.Store(info.Size())
+		if reduced := req.Width == 1600 && req.Height == 1200; reduced != (info.Size() != original) {
+			t.Errorf("a source of %d bytes with the size %d × %d", info.Size(), req.Width, req.Height)
+		}
+		return err
+	}
+	open(t, m, src, webp(800)) // larger than the master: no reason to make one
+	if n := len(r.last().Outputs); n != 1 || len(r.files()) != 1 {
+		t.Errorf("%d outputs, %v", n, r.files())
+	}
+	open(t, m, src, webp(160))
+	hasMaster := func() bool { return r.files()[variant.MasterName] > 0 } // what somebody waits for is there first
+	eventually(t, "there is a master", hasMaster)
+	master := r.files()[variant.MasterName]
+	if n := len(r.last().Outputs); n != 2 || from.Load() != original || master == 0 {
+		t.Errorf("%d outputs, from %d bytes; the master has %d", n, from.Load(), master)
+	}
+	for _, width := range []int{64, 320, 400} {
+		open(t, m, src, webp(width))
+		if from.Load() != master || len(r.last().Outputs) != 1 {
+			t.Errorf("%d was made from %d bytes, and the master has %d", width, from.Load(), master)
+		}
+	}
+	cut := webp(100)
+	cut.Crop = imaging.Rect{X: 10, Y: 10, Width: 200, Height: 100}
+	f, err := m.Open(t.Context(), src, cut)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if from.Load() != original {
+		t.Error("a part was cut out of the master")
+	}
+	eventually(t, "the master is on record", func() bool {
+		return r.int(`SELECT coalesce(sum(size), 0) FROM variants WHERE name = $1`, variant.MasterName) == int(master)
+	})
+
+	// Gone, it is made again; damaged, it is removed first.
+	if err := r.blobs.RemoveVariant(t.Context(), src.Ref, variant.MasterName); err != nil {
+		t.Fatal(err)
+	}
+	open(t, m, src, webp(65))
+	eventually(t, "the master is made again", hasMaster)
+	m.Keep(t.Context(), src, []variant.Kept{{Shape: variant.Shape{Format: imaging.JPEG}, Master: true, Data: strings.NewReader("damaged"), Size: 7}})
+	r.before = nil
+	open(t, m, src, webp(66))
+	if _, there := r.files()[variant.MasterName]; there {
+		t.Error("the damaged master is there still")
+	}
+	open(t, m, src, webp(67))
+	eventually(t, "the master is made once more", hasMaster)
+	if now := r.files()[variant.MasterName]; now != master {
+		t.Errorf("it has %d bytes now, and before %d", now, master)
+	}
+}
+
+// What comes while the master is being made waits for it rather than decode the original once more.
+func TestMasterInTheMaking(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	m, src := r.maker(variant.Config{MasterSide: 400}), r.picture(1600, 1200, 1)
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	var first sync.Once
+	r.before = func(*os.File, imaging.RenderRequest) error {
+		first.Do(func() { close(begun); <-goOn })
+		return nil
+	}
+	var work sync.WaitGroup
+	work.Go(func() { open(t, m, src, webp(64)) })
+	<-begun
+	work.Go(func() { open(t, m, src, webp(320)) })
+	time.Sleep(30 * time.Millisecond)
+	r.expectRenders(1)
+	close(goOn)
+	work.Wait()
+	r.expectRenders(2)
+	if r.last().Width != 1600 {
+		t.Error("the second one was not made from the master")
+	}
+}
+
+func TestWhichPicturesHaveMasters(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	m := r.maker(variant.Config{MasterSide: 1280})
+	for what, tc := range map[string]struct {
+		src  variant.Source
+		want string
+	}{
+		"landscape":     {variant.Source{Format: imaging.JPEG, Width: 4000, Height: 3000, Frames: 1}, "jpeg 1280"},
+		"portrait":      {variant.Source{Format: imaging.HEIC, Width: 3000, Height: 4000, Frames: 1}, "jpeg 960"},
+		"transparent":   {variant.Source{Format: imaging.PNG, Width: 4000, Height: 3000, Frames: 1, Transparent: true}, "webp 1280"},
+		"animated":      {variant.Source{Format: imaging.GIF, Width: 4000, Height: 3000, Frames: 2}, ""},
+		"hardly larger": {variant.Source{Format: imaging.JPEG, Width: 1600, Height: 1200, Frames: 1}, ""},
+		"larger":        {variant.Source{Format: imaging.JPEG, Width: 1601, Height: 1200, Frames: 1}, "jpeg 1280"},
+	} {
+		got := ""
+		if shape, ok := m.MasterOf(tc.src); ok {
+			got = fmt.Sprint(shape.Format, " ", shape.Width)
+		}
+		if got != tc.want {
+			t.Errorf("%s: %q, want %q", what, got, tc.want)
+		}
+	}
+	if _, ok := r.maker(variant.Config{}).MasterOf(variant.Source{Format: imaging.JPEG, Width: 4000, Height: 3000, Frames: 1}); ok {
+		t.Error("a master where there are none")
+	}
+	if n := len(m.MasterOutputs()); n != 2 {
+		t.Errorf("an upload has %d masters to choose from", n)
+	}
+}
+
+func TestWhatComesFromTheMaster(t *testing.T) {
+	t.Parallel()
+	src := variant.Source{Format: imaging.JPEG, Width: 4000, Height: 3000, Frames: 1}
+	master := variant.Shape{Shape: imaging.Shape{Width: 1280}, Format: imaging.JPEG} // × 960
+	for what, tc := range map[string]struct {
+		shape imaging.Shape
+		want  bool
+	}{
+		"narrow":                    {imaging.Shape{Width: 320}, true},
+		"as wide":                   {imaging.Shape{Width: 1280}, true},
+		"wider":                     {imaging.Shape{Width: 1281}, false},
+		"as high":                   {imaging.Shape{Height: 960}, true},
+		"higher":                    {imaging.Shape{Height: 961}, false},
+		"as it is":                  {imaging.Shape{}, false},
+		"inside":                    {imaging.Shape{Width: 2000, Height: 960}, true},
+		"covers":                    {imaging.Shape{Width: 960, Height: 960, Fit: imaging.FitCover}, true},
+		"covers, from a larger one": {imaging.Shape{Width: 900, Height: 1000, Fit: imaging.FitCover}, false},
+		"contained":                 {imaging.Shape{Width: 4000, Height: 960, Fit: imaging.FitContain}, true},
+		"filled":                    {imaging.Shape{Width: 1280, Height: 10, Fit: imaging.FitFill}, true},
+		"filled, too wide":          {imaging.Shape{Width: 1300, Height: 10, Fit: imaging.FitFill}, false},
+		"turned":                    {imaging.Shape{Width: 960, Rotate: 90}, true},
+		"turned, too wide":          {imaging.Shape{Width: 1000, Rotate: 270}, false},
+		"cut":                       {imaging.Shape{Width: 100, Crop: imaging.Rect{Width: 100, Height: 100}}, false},
+		"a page":                    {imaging.Shape{Width: 100, Page: 1}, false},
+	} {
+		if got := variant.FromMaster(src, variant.Shape{Shape: tc.shape, Format: imaging.WebP}, master); got != tc.want {
+			t.Errorf("%s: %t", what, got)
+		}
+	}
+}
+
+func TestKeep(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	m, src := r.maker(variant.Config{MasterSide: 400}), r.picture(1600, 1200, 1)
+	master := photo(400, 300, 1)
+	m.Keep(t.Context(), src, []variant.Kept{
+		{Shape: webp(320), Data: strings.NewReader("small"), Size: 5},
+		{Shape: webp(64), Data: strings.NewReader("cut"), Size: 5},
+		{Shape: variant.Shape{Format: imaging.JPEG, Quality: 95}, Master: true, Data: bytes.NewReader(master), Size: int64(len(master))},
+	})
+	if files := r.files(); len(files) != 2 || files["r2-w320.webp"] != 5 || files[variant.MasterName] != int64(len(master)) {
+		t.Errorf("the files are %v", files)
+	}
+	if n := r.int(`SELECT sum(size) FROM variants`); n != 5+len(master) {
+		t.Errorf("%d bytes are on record", n)
+	}
+	f, err := m.AtHand(t.Context(), src, webp(320))
+	if err != nil || f.Size != 5 {
+		t.Fatal(err)
+	}
+	f.Close()
+	open(t, m, src, webp(160))
+	if r.last().Width != 1600 || len(r.last().Outputs) != 1 {
+		t.Errorf("the master was not used: %+v", r.last())
+	}
+	m.Keep(t.Context(), variant.Source{Ref: blob.Ref{1}}, []variant.Kept{{Shape: webp(320), Data: strings.NewReader("lost"), Size: 4}})
+	if _, err := r.blobs.OpenVariant(t.Context(), blob.Ref{1}, webp(320).Name()); !errors.Is(err, blob.ErrVariantNotFound) {
+		t.Errorf("a variant of nothing: %v", err)
+	}
+}
