@@ -17,6 +17,7 @@ import (
 	"github.com/kadr-app/kadr/internal/image"
 	"github.com/kadr-app/kadr/internal/imaging"
 	"github.com/kadr-app/kadr/internal/postgres"
+	"github.com/kadr-app/kadr/internal/variant"
 	"github.com/kadr-app/kadr/internal/worker"
 	"github.com/kadr-app/kadr/static"
 )
@@ -65,7 +66,11 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err 
 	images := image.NewService(postgres.NewImageStore(a.db.DB), blobs, a.decoders,
 		image.Config{MaxUploadBytes: cfg.MaxUploadBytes, MaxPixels: cfg.MaxPixels}, log)
 	accounts := accountService(cfg, a.db)
-	a.worker = worker.New(images, accounts, worker.Config{Interval: cfg.SweepInterval, Grace: cfg.SweepGrace}, log)
+	variants := variant.NewMaker(postgres.NewVariantStore(a.db.DB), blobs, a.decoders, variant.Config{
+		Limits: imaging.Limits{MaxPixels: cfg.MaxPixels}, CacheBytes: cfg.VariantCacheBytes, MasterSide: cfg.MasterSide,
+		AVIFEffort: cfg.AVIFEffort, MaxWaiting: 64 * cfg.Decoders, Log: log,
+	})
+	a.worker = worker.New(images, variants, accounts, worker.Config{Interval: cfg.SweepInterval, Grace: cfg.SweepGrace}, log)
 	handler, err := httpapi.New(
 		httpapi.Config{
 			BaseURL: cfg.BaseURL(), Secure: cfg.Secure(), MaxUploadBytes: cfg.MaxUploadBytes,

@@ -44,7 +44,7 @@ func openDatabase(ctx context.Context, cfg config.Config, log *slog.Logger) (*da
 	if err := db.Migrate(ctx, url, log); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
-	d.DB, err = postgres.Open(ctx, url, postgres.Options{MaxConns: cfg.DatabaseMaxConns})
+	d.DB, err = postgres.Open(ctx, url, postgres.Options{MaxConns: cfg.DatabaseMaxConns, Log: log})
 	if err != nil {
 		return nil, errors.Join(err, d.close())
 	}

@@ -10,8 +10,9 @@ import (
 	"testing"
 )
 
-// Imports run one way: cmd → app → {httpapi, postgres, worker, doctor} → {account, image} → {blob, imaging} → apperr. Each
-// row says for a folder and what is below it which imports are forbidden there; tests may wire whatever they need.
+// Imports run one way: cmd → app → {httpapi, postgres, worker, doctor} → {account, image} → variant → {blob, imaging} →
+// apperr. Each row says for a folder and what is below it which imports are forbidden there; tests may wire whatever they
+// need.
 func TestImportsRunOneWay(t *testing.T) {
 	t.Parallel()
 	const (
@@ -33,9 +34,10 @@ func TestImportsRunOneWay(t *testing.T) {
 		"internal/apperr":   {module},
 		"internal/token":    {module},
 		"internal/config":   {module},
-		"internal/blob":     append(ours("image", "account", "imaging"), append(adapters, append(above, echo, pgx, server)...)...),
-		"internal/imaging":  append(ours("image", "account", "blob"), append(adapters, append(above, echo, pgx, server)...)...),
-		"internal/account":  append(ours("image", "blob", "imaging"), append(adapters, append(above, echo, pgx, server)...)...),
+		"internal/blob":     append(ours("image", "account", "variant", "imaging"), append(adapters, append(above, echo, pgx, server)...)...),
+		"internal/imaging":  append(ours("image", "account", "variant", "blob"), append(adapters, append(above, echo, pgx, server)...)...),
+		"internal/variant":  append(ours("image", "account", "config", "token"), append(adapters, append(above, echo, pgx, server)...)...),
+		"internal/account":  append(ours("image", "variant", "blob", "imaging"), append(adapters, append(above, echo, pgx, server)...)...),
 		"internal/image":    append(ours("account"), append(adapters, append(above, echo, pgx, server)...)...),
 		"internal/httpapi":  append(ours("postgres", "worker", "doctor"), append(above, pgx)...),
 		"internal/postgres": append(ours("httpapi", "worker"), append(above, echo, server)...),

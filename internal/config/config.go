@@ -43,6 +43,10 @@ type Config struct {
 	DecoderTimeout     time.Duration `env:"DECODER_TIMEOUT" envDefault:"30s" desc:"Longest that one picture may take to decode."`
 	DecoderMemoryBytes int64         `env:"DECODER_MEMORY_BYTES" envDefault:"2147483648" desc:"Address space that one decoder process may use."`
 
+	VariantCacheBytes int64 `env:"VARIANT_CACHE_BYTES" envDefault:"10737418240" desc:"Room for pictures in other sizes and formats; those not looked at for the longest time go first. 0: no limit."`
+	MasterSide        int   `env:"MASTER_SIDE" envDefault:"1280" desc:"Longer side, in pixels, of the copy that smaller sizes are made from. 0: they are made from the original."`
+	AVIFEffort        int   `env:"AVIF_EFFORT" envDefault:"1" desc:"Effort of the AVIF encoder, 0 to 9: each step makes smaller files and takes longer."`
+
 	SweepInterval time.Duration `env:"SWEEP_INTERVAL" envDefault:"10m" desc:"How often files that nothing refers to are looked for."`
 	SweepGrace    time.Duration `env:"SWEEP_GRACE" envDefault:"1h" desc:"How old such a file has to be before it is removed; more than the slowest upload takes."`
 
@@ -158,6 +162,9 @@ func (c Config) check(skip map[string]bool) []error {
 	must(c.Decoders >= 0 && c.Decoders <= 256, "DECODERS", "must be from 0 to 256")
 	must(c.DecoderTimeout >= time.Second && c.DecoderTimeout <= 10*time.Minute, "DECODER_TIMEOUT", "must be from 1s to 10m")
 	must(c.DecoderMemoryBytes >= 512<<20, "DECODER_MEMORY_BYTES", "must be at least 536870912 (512 MiB)")
+	must(c.VariantCacheBytes >= 0, "VARIANT_CACHE_BYTES", "must not be negative")
+	must(c.MasterSide == 0 || c.MasterSide >= 320 && c.MasterSide <= 4096, "MASTER_SIDE", "must be from 320 to 4096, or 0 for no such copies")
+	must(c.AVIFEffort >= 0 && c.AVIFEffort <= 9, "AVIF_EFFORT", "must be from 0 to 9")
 	must(c.SweepInterval >= time.Second, "SWEEP_INTERVAL", "must be at least 1s")
 	must(c.SweepGrace >= 0, "SWEEP_GRACE", "must not be negative")
 	must(c.ShutdownTimeout >= time.Second, "SHUTDOWN_TIMEOUT", "must be at least 1s")

@@ -41,8 +41,9 @@ func (s *Service) SweepBlobs(ctx context.Context, grace time.Duration) (int, err
 }
 
 // SweepFiles removes files older than grace that no row knows: temporary files that a crash left, and blobs and variants
-// whose row is gone (a database put back from a backup). It walks the whole store, and returns how many it removed.
-func (s *Service) SweepFiles(ctx context.Context, grace time.Duration) (int, error) {
+// whose row is gone (a database put back from a backup). It walks the whole store, and returns how many it removed. Variants
+// of any age it shows to variants, in batches, which says how many of them it removed itself.
+func (s *Service) SweepFiles(ctx context.Context, grace time.Duration, variants func(context.Context, []blob.Entry) (int, error)) (int, error) {
 	removed, err := s.blobs.SweepTemp(ctx, grace)
 	if err != nil {
 		return removed, err
@@ -55,7 +56,21 @@ func (s *Service) SweepFiles(ctx context.Context, grace time.Duration) (int, err
 		clear(batch)
 		return err
 	}
+	found := make([]blob.Entry, 0, sweepBatch)
+	show := func() error {
+		n, err := variants(ctx, found)
+		removed += n
+		found = found[:0]
+		return err
+	}
 	err = s.blobs.Walk(ctx, func(e blob.Entry) error {
+		if e.Variant != "" {
+			if found = append(found, e); len(found) == sweepBatch {
+				if err := show(); err != nil {
+					return err
+				}
+			}
+		}
 		if e.Stray != "" || e.ModTime.After(old) {
 			return nil
 		}
@@ -65,6 +80,9 @@ func (s *Service) SweepFiles(ctx context.Context, grace time.Duration) (int, err
 		}
 		return nil
 	})
+	if err == nil {
+		err = show()
+	}
 	if err == nil {
 		err = flush()
 	}

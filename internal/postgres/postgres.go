@@ -7,9 +7,11 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"runtime"
 	"strconv"
@@ -37,6 +39,8 @@ type Options struct {
 	// MaxConns is how many connections there are at most; 0 stands for twice the cores, and at least 4. More than that
 	// makes the slowest requests slower, since PostgreSQL has the same cores to share.
 	MaxConns int
+	// Log receives what goes wrong where nobody can be told; nowhere when nil.
+	Log *slog.Logger
 	// AppName is the application_name that the server's own views show; "kadr" when empty.
 	AppName string
 }
@@ -44,6 +48,7 @@ type Options struct {
 // DB is a pool of connections; every store hangs off it. It is safe for concurrent use.
 type DB struct {
 	pool *pgxpool.Pool
+	log  *slog.Logger
 }
 
 // Open makes a pool for the database at url (a PostgreSQL URL or keyword string) and proves it with one connection,
@@ -90,7 +95,7 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("reach the database: %w", err)
 	}
-	return &DB{pool: pool}, nil
+	return &DB{pool: pool, log: cmp.Or(opts.Log, slog.New(slog.DiscardHandler))}, nil
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

@@ -296,12 +296,11 @@ func writeFailure(e *apperr.Error) (string, error) {
 // readFailure is nil for what cannot be read, as from a newer version: then it is tried again.
 func readFailure(text []byte) *apperr.Error {
 	var saved savedFailure
-	if err := json.Unmarshal(text, &saved); err != nil {
-		return nil
-	}
-	for _, kind := range lastingKinds() {
-		if saved.Kind == kind.String() {
-			return apperr.New(kind, saved.Code, saved.Message).At(saved.Field)
+	if json.Unmarshal(text, &saved) == nil {
+		for _, kind := range lastingKinds() {
+			if saved.Kind == kind.String() {
+				return apperr.New(kind, saved.Code, saved.Message).At(saved.Field)
+			}
 		}
 	}
 	return nil

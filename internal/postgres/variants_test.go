@@ -228,7 +228,7 @@ func TestUseIsCheap(t *testing.T) {
 	exec(t, db, `UPDATE variants SET used_at = date_trunc('hour', now()), used_hour = floor(extract(epoch FROM now()) / 3600)`)
 	start := time.Now().Truncate(time.Hour)
 	for i := range 10 {
-		if err := s.Record(t.Context(), nil, []variant.Use{use(ref, "a", start.Add(time.Duration(i+1) * 90 * time.Second))}); err != nil {
+		if err := s.Record(t.Context(), nil, []variant.Use{use(ref, "a", start.Add(time.Duration(i+1)*90*time.Second))}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,14 +1,18 @@
-// Package worker runs what nobody waits for: the sweeps that remove what is no longer needed. Every sweep may run on
+// Package worker runs what nobody waits for: the sweeps that remove what is no longer needed, and the background work of the
+// variants. Every sweep may run on
 // every replica at any time, since what it removes is claimed row by row in the database.
 package worker
 
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/kadr-app/kadr/internal/account"
+	"github.com/kadr-app/kadr/internal/blob"
 	"github.com/kadr-app/kadr/internal/image"
+	"github.com/kadr-app/kadr/internal/variant"
 )
 
 // Config says how often and how eagerly to sweep.
@@ -20,21 +24,26 @@ type Config struct {
 // Worker sweeps until it is told to stop.
 type Worker struct {
 	images   *image.Service
+	variants *variant.Maker
 	accounts *account.Service
 	cfg      Config
 	log      *slog.Logger
 }
 
 // New returns a Worker; Run starts it.
-func New(images *image.Service, accounts *account.Service, cfg Config, log *slog.Logger) *Worker {
-	return &Worker{images: images, accounts: accounts, cfg: cfg, log: log}
+func New(images *image.Service, variants *variant.Maker, accounts *account.Service, cfg Config, log *slog.Logger) *Worker {
+	return &Worker{images: images, variants: variants, accounts: accounts, cfg: cfg, log: log}
 }
 
 // walkShare bounds the part of the time that walks through the whole store may take: one after 20 times its own length.
 const walkShare = 20
 
-// Run sweeps every Interval, and at once when pictures were deleted in bulk, until ctx ends.
+// Run does the variants' background work, and sweeps every Interval, and at once when pictures were deleted in bulk, until
+// ctx ends.
 func (w *Worker) Run(ctx context.Context) {
+	var variants sync.WaitGroup
+	defer variants.Wait()
+	variants.Go(func() { w.variants.Run(ctx) })
 	ticker := time.NewTicker(w.cfg.Interval)
 	defer ticker.Stop()
 	var nextWalk time.Time
@@ -52,8 +61,13 @@ func (w *Worker) Run(ctx context.Context) {
 			swept, err := w.accounts.Sweep(ctx)
 			return int(swept.Sessions + swept.Invites + swept.Limits + swept.IdempotencyKeys), err
 		})
+		w.sweep(ctx, "claims and failures of variants", w.variants.Sweep)
 		if start := time.Now(); start.After(nextWalk) {
-			w.sweep(ctx, "orphan files", func(ctx context.Context) (int, error) { return w.images.SweepFiles(ctx, w.cfg.Grace) })
+			w.sweep(ctx, "orphan files", func(ctx context.Context) (int, error) {
+				return w.images.SweepFiles(ctx, w.cfg.Grace, func(ctx context.Context, found []blob.Entry) (int, error) {
+					return w.variants.Adopt(ctx, found, w.cfg.Grace)
+				})
+			})
 			nextWalk = time.Now().Add(walkShare * time.Since(start))
 		}
 	}
