@@ -36,6 +36,8 @@ const (
 	quietTime   = 2 * time.Second
 	pingTimeout = 2 * time.Second
 
+	farewellTimeout = 250 * time.Millisecond // what is dead does not answer, and the next connection waits for it
+
 	firstReconnect, lastReconnect = 50 * time.Millisecond, 5 * time.Second
 )
 
@@ -68,7 +70,7 @@ func (db *DB) listen(ctx context.Context, handler ChangeHandler) (heard bool, er
 		return false, fmt.Errorf("connect to listen: %w", err)
 	}
 	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewellTimeout)
 		defer cancel()
 		_ = conn.Close(closing) // there is nothing that it could lose
 	}()

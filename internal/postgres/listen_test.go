@@ -160,8 +160,23 @@ func TestListenComesBack(t *testing.T) {
 
 // wire is a connection between Kadr and PostgreSQL that can be cut without a word to either.
 type wire struct {
-	mu  sync.Mutex
-	cut bool
+	mu   sync.Mutex
+	cut  bool
+	ends []net.Conn
+}
+
+func (w *wire) keep(ends ...net.Conn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ends = append(w.ends, ends...)
+}
+
+func (w *wire) closeAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, end := range w.ends {
+		end.Close()
+	}
 }
 
 func (w *wire) isCut() bool {
@@ -207,7 +222,7 @@ func TestListenNoticesADeadConnection(t *testing.T) {
 	}
 	w := &wire{}
 	var conns sync.WaitGroup
-	t.Cleanup(func() { listener.Close(); conns.Wait() })
+	t.Cleanup(func() { listener.Close(); w.closeAll(); conns.Wait() })
 	go func() {
 		for {
 			near, err := listener.Accept()
@@ -220,6 +235,7 @@ func TestListenNoticesADeadConnection(t *testing.T) {
 				near.Close()
 				continue
 			}
+			w.keep(near, far)
 			conns.Go(func() { w.carry(far, near) })
 			conns.Go(func() { w.carry(near, far) })
 		}

@@ -195,6 +195,25 @@ func TestBrokenPictureIsRemembered(t *testing.T) {
 	r.expectRenders(2)
 }
 
+// A broken picture is not tried for each of a set's sizes.
+func TestBrokenSet(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	whole := photo(800, 600, 1)
+	src := variant.Source{Ref: r.put(whole[:200]), Format: imaging.JPEG, Width: 800, Height: 600, Frames: 1}
+	m := r.maker(variant.Config{MasterSide: 400})
+	var work sync.WaitGroup
+	for i := range 6 {
+		work.Go(func() {
+			if _, err := m.Open(t.Context(), src, webp(60+i)); apperr.KindOf(err) != apperr.Unprocessable {
+				t.Error(err)
+			}
+		})
+	}
+	work.Wait()
+	r.expectRenders(2)
+}
+
 // What cannot be made together with something else must not take it along.
 func TestOneOfASetFails(t *testing.T) {
 	t.Parallel()

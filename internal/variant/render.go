@@ -1,9 +1,12 @@
 package variant
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"os"
+	"slices"
 
 	"github.com/kadr-app/kadr/internal/blob"
 	"github.com/kadr-app/kadr/internal/imaging"
@@ -64,11 +67,35 @@ func (t *task) makeFromOriginal(ctx context.Context, jobs []*job, master *job) {
 	if master != nil {
 		t.giveUp([]*job{master}, err)
 	}
-	for _, j := range jobs {
-		if err := t.render(ctx, file, []*job{j}, false); err != nil {
-			t.giveUp([]*job{j}, err)
+	hopeless := map[imaging.Format]error{} // a format's smallest picture fails
+	for _, j := range t.leastFirst(jobs) {
+		err := hopeless[j.shape.Format]
+		if err == nil {
+			err = t.render(ctx, file, []*job{j}, false)
 		}
+		if err == nil {
+			continue
+		}
+		if lasting(err) != nil && isPlain(j.shape) {
+			hopeless[j.shape.Format] = err
+		}
+		t.giveUp([]*job{j}, err)
 	}
+}
+
+// isPlain tells a shape that takes the whole picture, so that only the picture can be at fault.
+func isPlain(shape Shape) bool { return shape.Page == 0 && shape.Crop == imaging.Rect{} }
+
+// leastFirst sorts jobs by what can go wrong with them: first the plain ones, of those the smallest.
+func (t *task) leastFirst(jobs []*job) []*job {
+	effort := func(j *job) int {
+		if !isPlain(j.shape) {
+			return math.MaxInt
+		}
+		width, height := j.shape.Size(t.src.Width, t.src.Height, j.shape.Format)
+		return width * height
+	}
+	return slices.SortedStableFunc(slices.Values(jobs), func(a, b *job) int { return cmp.Compare(effort(a), effort(b)) })
 }
 
 // render makes pictures from one decode of a file: the original, or a reduced copy of it. It ends the jobs, unless it
