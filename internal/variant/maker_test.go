@@ -26,7 +26,7 @@ import (
 func TestManyAskAndOneIsMade(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	m, src := r.maker(variant.Config{}), r.picture(800, 600, 1)
+	m, src := r.maker(variant.Config{}), r.picture(640, 480, 1)
 	var sums sync.Map
 	var work errgroup.Group
 	for range 200 {
@@ -59,10 +59,10 @@ func TestManyAskAndOneIsMade(t *testing.T) {
 func TestReplicasMakeOne(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	src := r.picture(800, 600, 1)
+	src := r.picture(640, 480, 1)
 	var work errgroup.Group
 	for range 2 {
-		m := r.maker(variant.Config{MasterSide: 400})
+		m := r.maker(variant.Config{MasterSide: 320})
 		for i := range 60 {
 			work.Go(func() error {
 				f, err := m.Open(t.Context(), src, webp([]int{64, 160}[i%2]))
@@ -96,7 +96,7 @@ func TestReplicasMakeOne(t *testing.T) {
 func TestSetComesFromOneDecode(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	m, src := r.maker(variant.Config{}), r.picture(1600, 1200, 1)
+	m, src := r.makerOver(slowClaims{r.store()}, variant.Config{}), r.picture(1200, 900, 1)
 	var work sync.WaitGroup
 	for _, width := range []int{64, 160, 320} {
 		work.Go(func() { open(t, m, src, webp(width)) })
@@ -109,7 +109,7 @@ func TestSetComesFromOneDecode(t *testing.T) {
 	if r.last().Priority != imaging.PriorityHigh {
 		t.Errorf("priority %d", r.last().Priority)
 	}
-	open(t, m, src, webp(1280))
+	open(t, m, src, webp(1000))
 	if r.last().Priority != imaging.PriorityNormal {
 		t.Errorf("a large one has priority %d", r.last().Priority)
 	}
@@ -119,7 +119,7 @@ func TestSetComesFromOneDecode(t *testing.T) {
 func TestLargeSet(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	m, src := r.maker(variant.Config{MasterSide: 400}), r.picture(800, 600, 1)
+	m, src := r.maker(variant.Config{MasterSide: 320}), r.picture(640, 480, 1)
 	var work sync.WaitGroup
 	const n = 2*imaging.MaxOutputs + 3
 	for i := range n {
@@ -137,7 +137,7 @@ func TestLargeSet(t *testing.T) {
 func TestClaimOfADeadReplicaRunsOut(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	src := r.picture(800, 600, 1)
+	src := r.picture(640, 480, 1)
 	const lifetime = 400 * time.Millisecond
 	if _, err := r.store().Claim(t.Context(), src.Ref, []string{webp(320).Name()}, lifetime); err != nil {
 		t.Fatal(err)
@@ -154,9 +154,9 @@ func TestClaimOfADeadReplicaRunsOut(t *testing.T) {
 func TestClaimIsRenewed(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	src := r.picture(800, 600, 1)
-	cfg := variant.Config{ClaimLifetime: 300 * time.Millisecond}
-	r.before = func(*os.File, imaging.RenderRequest) error { time.Sleep(time.Second); return nil }
+	src := r.picture(640, 480, 1)
+	cfg := variant.Config{ClaimLifetime: time.Second}
+	r.before = func(*os.File, imaging.RenderRequest) error { time.Sleep(2500 * time.Millisecond); return nil }
 	var work sync.WaitGroup
 	for range 2 {
 		m := r.maker(cfg)
@@ -169,8 +169,8 @@ func TestClaimIsRenewed(t *testing.T) {
 func TestBrokenPictureIsRemembered(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	whole := photo(800, 600, 1)
-	src := variant.Source{Ref: r.put(whole[:200]), Format: imaging.JPEG, Width: 800, Height: 600, Frames: 1}
+	whole := photo(640, 480, 1)
+	src := variant.Source{Ref: r.put(whole[:200]), Format: imaging.JPEG, Width: 640, Height: 480, Frames: 1}
 	m := r.maker(variant.Config{})
 	var first error
 	for i := range 3 {
@@ -199,9 +199,9 @@ func TestBrokenPictureIsRemembered(t *testing.T) {
 func TestBrokenSet(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	whole := photo(800, 600, 1)
-	src := variant.Source{Ref: r.put(whole[:200]), Format: imaging.JPEG, Width: 800, Height: 600, Frames: 1}
-	m := r.maker(variant.Config{MasterSide: 400})
+	whole := photo(640, 480, 1)
+	src := variant.Source{Ref: r.put(whole[:200]), Format: imaging.JPEG, Width: 640, Height: 480, Frames: 1}
+	m := r.makerOver(slowClaims{r.store()}, variant.Config{MasterSide: 320})
 	var work sync.WaitGroup
 	for i := range 6 {
 		work.Go(func() {
@@ -218,7 +218,7 @@ func TestBrokenSet(t *testing.T) {
 func TestOneOfASetFails(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	m, src := r.maker(variant.Config{MasterSide: 400}), r.picture(800, 600, 1)
+	m, src := r.makerOver(slowClaims{r.store()}, variant.Config{MasterSide: 320}), r.picture(640, 480, 1)
 	r.before = func(_ *os.File, req imaging.RenderRequest) error {
 		for _, out := range req.Outputs {
 			if out.Width == 300 {
@@ -248,7 +248,7 @@ func TestOneOfASetFails(t *testing.T) {
 func TestBusyPassesThrough(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	m, src := r.maker(variant.Config{MasterSide: 400}), r.picture(800, 600, 1)
+	m, src := r.maker(variant.Config{MasterSide: 320}), r.picture(640, 480, 1)
 	var tries atomic.Int32
 	r.before = func(*os.File, imaging.RenderRequest) error {
 		if tries.Add(1) == 1 {
@@ -270,7 +270,7 @@ func TestBusyPassesThrough(t *testing.T) {
 func TestWorkOutlivesWhoAsked(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	m, src := r.maker(variant.Config{}), r.picture(800, 600, 1)
+	m, src := r.maker(variant.Config{}), r.picture(640, 480, 1)
 	begun, goOn := make(chan struct{}), make(chan struct{})
 	r.before = func(*os.File, imaging.RenderRequest) error { close(begun); <-goOn; return nil }
 	ctx, cancel := context.WithCancel(t.Context())
@@ -288,7 +288,7 @@ func TestWorkOutlivesWhoAsked(t *testing.T) {
 func TestRemovalMeetsRender(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	m, src := r.maker(variant.Config{MasterSide: 400}), r.picture(800, 600, 1)
+	m, src := r.maker(variant.Config{MasterSide: 320}), r.picture(640, 480, 1)
 	images := postgres.NewImageStore(r.open())
 	r.before = func(*os.File, imaging.RenderRequest) error {
 		ok, err := images.RemoveBlob(t.Context(), src.Ref, func(ctx context.Context) error { return r.blobs.Remove(ctx, src.Ref) })
@@ -355,7 +355,7 @@ func TestManyColdRequestsAtOnce(t *testing.T) {
 func TestDigestFollowsTheFile(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	m, src := r.maker(variant.Config{}), r.picture(800, 600, 1)
+	m, src := r.maker(variant.Config{}), r.picture(640, 480, 1)
 	digest := func() [16]byte {
 		t.Helper()
 		f, err := m.AtHand(t.Context(), src, webp(320))
@@ -393,7 +393,7 @@ func TestDigestFollowsTheFile(t *testing.T) {
 func TestRunEndsTheWork(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	m, src := r.maker(variant.Config{}), r.picture(800, 600, 1)
+	m, src := r.maker(variant.Config{}), r.picture(640, 480, 1)
 	open(t, m, src, webp(64))
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})

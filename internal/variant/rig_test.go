@@ -97,8 +97,19 @@ func (r *rig) open() *postgres.DB {
 }
 
 // maker is a replica. Its work ends with the test.
-func (r *rig) maker(cfg variant.Config) *variant.Maker {
-	m := variant.NewMaker(r.store(), r.blobs, r.decoders, cfg)
+func (r *rig) maker(cfg variant.Config) *variant.Maker { return r.makerOver(r.store(), cfg) }
+
+// slowClaims is a store whose claims take long enough for whatever a test asks for at once to come meanwhile, however busy
+// the machine is.
+type slowClaims struct{ variant.Store }
+
+func (s slowClaims) Claim(ctx context.Context, ref blob.Ref, names []string, lifetime time.Duration) ([]variant.Claim, error) {
+	time.Sleep(200 * time.Millisecond)
+	return s.Store.Claim(ctx, ref, names, lifetime)
+}
+
+func (r *rig) makerOver(store variant.Store, cfg variant.Config) *variant.Maker {
+	m := variant.NewMaker(store, r.blobs, r.decoders, cfg)
 	r.t.Cleanup(func() {
 		ended, cancel := context.WithCancel(context.Background())
 		cancel()
