@@ -138,11 +138,14 @@ ON CONFLICT (ref, name) DO UPDATE
 SET size = excluded.size, used_at = excluded.used_at, used_hour = excluded.used_hour,
     claimed_until = '-infinity', failed_until = '-infinity', failure = NULL`
 
-	// A claim without a file yet becomes one with a file, and stays a claim.
+	// A claim without a file yet becomes one with a file, and stays a claim. Nearly all that a walk finds is on record
+	// already, and must not be locked, which writes.
 	adoptSQL = `
 INSERT INTO variants AS v (ref, name, size)
 SELECT b.ref, m.name, m.size FROM unnest($1::bytea[], $2::text[], $3::bigint[]) AS m (ref, name, size)
-JOIN blobs b ON b.ref = m.ref ORDER BY m.ref, m.name FOR KEY SHARE OF b
+JOIN blobs b ON b.ref = m.ref
+WHERE NOT EXISTS (SELECT FROM variants r WHERE r.ref = m.ref AND r.name = m.name AND r.size > 0)
+ORDER BY m.ref, m.name FOR KEY SHARE OF b
 ON CONFLICT (ref, name) DO UPDATE SET size = excluded.size, used_at = excluded.used_at, used_hour = excluded.used_hour
 WHERE v.size = 0`
 
