@@ -28,6 +28,7 @@ type bench struct {
 	dir     string // on the disk that is measured; removed at the end
 	kadr    string // the server's binary
 	photo   string // a 12 MP JPEG
+	large   string // a 24 MP JPEG
 	rounds  int
 	length  time.Duration // of one side of one round
 	images  int           // in the feed
@@ -36,12 +37,43 @@ type bench struct {
 	table   *tabwriter.Writer
 }
 
+type section struct {
+	name string
+	run  func(*bench, context.Context) error
+}
+
+func sections() []section {
+	return []section{
+		{"store", (*bench).store},
+		{"upload", (*bench).upload},
+		{"photo", (*bench).photos},
+		{"feed", (*bench).feed},
+		{"memory", (*bench).memory},
+		{"render", (*bench).render},
+		{"master", (*bench).master},
+		{"set", (*bench).set},
+		{"first", (*bench).first},
+		{"delivery", (*bench).delivery},
+		{"decoder", (*bench).decoder},
+	}
+}
+
+func names() []string {
+	var all []string
+	for _, s := range sections() {
+		all = append(all, s.name)
+	}
+	return all
+}
+
 func main() {
 	imaging.DecoderMain()
+	limitMain()
 	b := &bench{}
-	only := flag.String("only", "", "sections to run, comma separated: store, upload, photo, feed, memory")
+	only := flag.String("only", "", "sections to run, comma separated: "+strings.Join(names(), ", "))
 	flag.StringVar(&b.kadr, "kadr", "bin/kadr", "the server's `binary`")
 	flag.StringVar(&b.photo, "photo", "", "a 12 MP JPEG `file`; one is made when empty")
+	flag.StringVar(&b.large, "photo24", "", "a 24 MP JPEG `file`; one is made when empty")
 	flag.StringVar(&b.dir, "dir", "build", "`folder` on the disk to measure")
 	flag.IntVar(&b.rounds, "rounds", 5, "rounds of each pair")
 	flag.DurationVar(&b.length, "length", 3*time.Second, "length of one side of a round")
@@ -79,15 +111,12 @@ func (b *bench) run(ctx context.Context, only string) (err error) {
 
 	b.table = tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(b.table, "what\tKadr\tlimit\tratio\tgoal\t")
-	for _, section := range []struct {
-		name string
-		run  func(context.Context) error
-	}{{"store", b.store}, {"upload", b.upload}, {"photo", b.photos}, {"feed", b.feed}, {"memory", b.memory}} {
+	for _, section := range sections() {
 		if only != "" && !slices.Contains(strings.Split(only, ","), section.name) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s: measuring %s…\n", time.Now().Format(time.TimeOnly), section.name)
-		if err := section.run(ctx); err != nil {
+		if err := section.run(b, ctx); err != nil {
 			return errors.Join(fmt.Errorf("%s: %w", section.name, err), b.table.Flush())
 		}
 	}

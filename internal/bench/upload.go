@@ -6,15 +6,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	stdimage "image"
-	"image/color"
 	"image/jpeg"
-	"io"
-	"math"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -83,7 +78,7 @@ func (b *bench) upload(ctx context.Context) error {
 
 // photos compares uploads of a 12 MP JPEG with what the decoders alone do for the same thumbnails.
 func (b *bench) photos(ctx context.Context) error {
-	photo, err := b.photograph()
+	photo, err := b.photo12()
 	if err != nil {
 		return err
 	}
@@ -96,12 +91,7 @@ func (b *bench) photos(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The number goes into a comment after the first marker, so that every upload is another file.
-	p := newPayload(0)
-	p.data = append(p.data, photo[:2]...)
-	p.data = append(p.data, 0xFF, 0xFE, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0)
-	p.data = append(p.data, photo[2:]...)
-	p.at = 6
+	p := numbered(photo)
 	uploaders, err := k.uploaders(keys, "image/jpeg")
 	if err != nil {
 		return err
@@ -143,32 +133,6 @@ func (b *bench) ingest(ctx context.Context, pool *imaging.Pool, photo []byte) er
 	return err
 }
 
-// photograph reads the photograph, or makes a picture that is as hard to decode: gradients, edges and grain.
-func (b *bench) photograph() ([]byte, error) {
-	if b.photo != "" {
-		return os.ReadFile(b.photo)
-	}
-	const w, h = 4000, 3000
-	img := stdimage.NewYCbCr(stdimage.Rect(0, 0, w, h), stdimage.YCbCrSubsampleRatio420)
-	seed := uint32(1)
-	for y := range h {
-		for x := range w {
-			seed = seed*1664525 + 1013904223
-			v := 128 + 60*math.Sin(float64(x)/97)*math.Cos(float64(y)/71) + float64(seed>>28) + float64((x/250+y/250)%2*24)
-			img.Y[img.YOffset(x, y)] = uint8(v)
-		}
-	}
-	for i := range img.Cb {
-		c := color.YCbCr{Cb: uint8(100 + i%(w/2)/40), Cr: uint8(110 + i/(w/2)/40)}
-		img.Cb[i], img.Cr[i] = c.Cb, c.Cr
-	}
-	var buf bytes.Buffer
-	err := jpeg.Encode(&buf, img, &jpeg.Options{Quality: 90})
-	return buf.Bytes(), err
-}
-
-var peakPattern = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
-
 // memory prints the server's peak memory while eight clients send 50 MB each, a few times over.
 func (b *bench) memory(ctx context.Context) error {
 	k, err := b.start(ctx, port, "KADR_MAX_UPLOAD_BYTES=62914560")
@@ -202,16 +166,7 @@ func (b *bench) memory(ctx context.Context) error {
 			return err
 		}
 	}
-	status, err := os.Open(fmt.Sprintf("/proc/%d/status", k.cmd.Process.Pid))
-	if err != nil {
-		return fmt.Errorf("read the server's memory (Linux only): %w", err)
-	}
-	defer status.Close()
-	text, err := io.ReadAll(status)
-	if err != nil {
-		return err
-	}
-	peak, err := strconv.Atoi(string(peakPattern.FindSubmatch(text)[1]))
+	peak, err := peakMemory(k.cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
