@@ -79,6 +79,7 @@ verify: ## all that a change must pass: generated files current, formatted, lint
 .PHONY: bench
 bench: ## Kadr beside the limit, in one run, as ratios
 	@.ci/setup test
+	@$(go_build)
 	@go run $(BENCH) $(ARGS)
 
 ##@ Write

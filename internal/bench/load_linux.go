@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -100,14 +101,20 @@ func (l *loader) read(fd int) error {
 	if left := l.left[fd]; left > 0 {
 		// On TCP this flag throws the bytes away.
 		n, _, err := unix.Recvfrom(fd, l.buffer[:min(left, len(l.buffer))], unix.MSG_TRUNC)
-		if n <= 0 {
-			return fmt.Errorf("a reply ended early (%v)", err)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return io.ErrUnexpectedEOF
 		}
 		return l.took(fd, left-n)
 	}
 	n, err := unix.Read(fd, l.buffer[:headRoom])
-	if n <= 0 {
-		return fmt.Errorf("no reply (%v)", err)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return errors.New("a connection was closed instead of a reply")
 	}
 	reply := l.buffer[:n]
 	head := bytes.Index(reply, []byte("\r\n\r\n"))

@@ -147,8 +147,15 @@ func (b *bench) compare(ctx context.Context, what string, goal float64, ours, li
 		}
 		a, z, ratios = append(a, rates[0]), append(z, rates[1]), append(ratios, rates[0]/rates[1])
 	}
-	b.row(what, fmt.Sprintf("%.0f/s", median(a)), fmt.Sprintf("%.0f/s", median(z)), median(ratios), goal)
+	b.row(what, perSecond(median(a)), perSecond(median(z)), median(ratios), goal)
 	return nil
+}
+
+func perSecond(rate float64) string {
+	if rate < 100 {
+		return fmt.Sprintf("%.1f/s", rate)
+	}
+	return fmt.Sprintf("%.0f/s", rate)
 }
 
 func (b *bench) row(what, ours, limit string, ratio, goal float64) {

@@ -245,7 +245,8 @@ worker_processes ` + workers + `;
 ` + workersUser + `
 pid nginx.pid;
 error_log stderr warn;
-events {}
+worker_rlimit_nofile 8192;
+events { worker_connections 4096; }
 http {
 	access_log off;
 	` + tempFolders + `

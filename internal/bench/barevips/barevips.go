@@ -29,7 +29,7 @@ encode(VipsImage *in, int webp, int quality, int effort, void **out, size_t *len
 static int
 render(const void *data, size_t size, int width, int webp, int quality, int effort, void **out, size_t *length)
 {
-	VipsImage *t[4] = {NULL, NULL, NULL, NULL};
+	VipsImage *t[4] = {0};
 	VipsImage *last;
 	int shrink, result = -1;
 
@@ -50,7 +50,7 @@ render(const void *data, size_t size, int width, int webp, int quality, int effo
 	result = encode(last, webp, quality, effort, out, length);
 done:
 	for (int i = 0; i < 4; i++)
-		if (t[i] != NULL)
+		if (t[i])
 			g_object_unref(t[i]);
 	return result;
 }
