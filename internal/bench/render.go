@@ -88,7 +88,8 @@ func (b *bench) renderPhoto(ctx context.Context, p photo, cores int, where strin
 		if err := b.compare(ctx, what, 0.9, ours, loops.side(s.picture, files(pictures))); err != nil {
 			return err
 		}
-		if difference := float64(w.size)/float64(loops.size) - 1; math.Abs(difference) > 0.02 {
+		// Some versions of libvips write a block of EXIF into a WebP that Kadr takes out.
+		if difference := math.Abs(float64(w.size - loops.size)); difference > 512+0.02*float64(loops.size) {
 			return fmt.Errorf("%s: not the same work: %d bytes, and %d by libvips", what, w.size, loops.size)
 		}
 	}

@@ -80,7 +80,7 @@ func TestGatewayAndServerReplyAlike(t *testing.T) {
 	rig := newRig(t)
 	date := modified.Format(http.TimeFormat)
 	other := modified.Add(time.Hour).Format(http.TimeFormat)
-	paths := []string{"original", "variant", "plain", "missing", "evicted", "unknown"}
+	paths := []string{"original", "variant", "plain", "long", "missing", "evicted", "unknown"}
 	headers := []map[string]string{
 		nil,
 		{"Range": "bytes=0-0"},

@@ -72,6 +72,7 @@ func refuse(w http.ResponseWriter, status int) {
 func (u upstream) picture(w http.ResponseWriter, r *http.Request, name string) {
 	file, ok := map[string]string{
 		"original": "/blobs/aa/bb/original", "variant": "/variants/aa/bb/cc/w320.webp", "plain": "/blobs/aa/bb/original",
+		"long":    "/blobs/aa/bb/original",
 		"missing": "/blobs/aa/bb/missing", "evicted": "/variants/aa/bb/evicted",
 		// What no server says.
 		"tmp": "/tmp/staged", "quarantine": "/quarantine/bad", "up": "/blobs/../tmp/staged", "encoded": "/blobs/%2e%2e/tmp/staged",
@@ -91,6 +92,10 @@ func (u upstream) picture(w http.ResponseWriter, r *http.Request, name string) {
 		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 		h.Set("Link", `<https://kadr.example/i/abc>; rel="canonical"`)
 		h.Set("Vary", "Cookie, Authorization")
+	}
+	if name == "long" { // as a name of 255 characters may become
+		h.Set("Content-Disposition", `inline; filename="`+strings.Repeat("_", 255)+`"; filename*=UTF-8''`+strings.Repeat("%F0%9F%98%80", 255))
+		h.Set("Link", `<https://kadr.example/i/abc?sig=`+strings.Repeat("s", 200)+`>; rel="canonical"`)
 	}
 	if u.accel && r.Header.Get("X-Kadr-Direct") == "" && r.Header.Get("If-Match") == "" && r.Header.Get("If-Unmodified-Since") == "" {
 		if !u.unchanged(w, r) {
