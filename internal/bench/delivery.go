@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/kadr-app/kadr/internal/nginxtest"
 )
@@ -128,8 +128,11 @@ type bareEcho struct {
 }
 
 func (b *bench) bareEcho(ctx context.Context, redirect, contentType string) (*bareEcho, error) {
-	address := fmt.Sprintf("127.0.0.1:%d", port+1)
-	cmd, err := self(bareEchoArgument, address, redirect, contentType)
+	cmd, err := self(bareEchoArgument, redirect, contentType)
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
@@ -137,14 +140,12 @@ func (b *bench) bareEcho(ctx context.Context, redirect, contentType string) (*ba
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if _, err := fetch("http://" + address); err == nil {
-			break
-		} else if time.Now().After(deadline) {
-			e.stop()
-			return nil, err
-		}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		e.stop()
+		return nil, err
 	}
+	address := strings.TrimSpace(line)
 	if e.gateway, err = nginxtest.Start(ctx, nginxtest.Config{Upstream: address, Storage: b.storage(), HTTP: oneConnection, Log: os.Stderr}); err != nil {
 		e.stop()
 		return nil, err

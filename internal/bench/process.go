@@ -35,7 +35,7 @@ func limitMain() {
 	case bareVipsArgument:
 		err = serveBareVips(os.Stdin, os.Stdout)
 	case bareEchoArgument:
-		err = bareecho.Serve(os.Args[2], os.Args[3], os.Args[4])
+		err = bareecho.Serve(os.Stdout, os.Args[2], os.Args[3])
 	default:
 		return
 	}

@@ -30,6 +30,12 @@ type kadr struct {
 // start runs the server's binary on the bench's PostgreSQL, as it would run for anybody.
 func (b *bench) start(ctx context.Context, port int, env ...string) (*kadr, error) {
 	base := fmt.Sprintf("http://127.0.0.1:%d", port)
+	// Or else another bench's server would answer, and be measured.
+	free, err := net.Listen("tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		return nil, err
+	}
+	_ = free.Close()
 	cmd := exec.Command(b.kadr, "serve")
 	cmd.Env = append(os.Environ(),
 		"KADR_LISTEN=127.0.0.1:"+fmt.Sprint(port), "KADR_PUBLIC_URL="+base, "KADR_LOG_LEVEL=warn",
