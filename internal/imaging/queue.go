@@ -269,16 +269,17 @@ func (q *queue) byArrival(yield func(*waiter) bool) {
 		at[i] = q.lines[i].waiters.Front()
 	}
 	for {
-		first := -1
+		var first *list.Element
+		line := 0
 		for i, e := range at {
-			if e != nil && (first < 0 || e.Value.(*waiter).arrival < at[first].Value.(*waiter).arrival) {
-				first = i
+			if e != nil && (first == nil || e.Value.(*waiter).arrival < first.Value.(*waiter).arrival) {
+				first, line = e, i
 			}
 		}
-		if first < 0 || !yield(at[first].Value.(*waiter)) {
+		if first == nil || !yield(first.Value.(*waiter)) {
 			return
 		}
-		at[first] = at[first].Next()
+		at[line] = first.Next()
 	}
 }
 

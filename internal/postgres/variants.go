@@ -60,32 +60,18 @@ func (s *VariantStore) Claim(ctx context.Context, ref blob.Ref, names []string, 
 	var (
 		granted  []string
 		failures map[string]*apperr.Error
-		exists   bool
 	)
 	err := s.send(ctx, "claim variants", func(batch *pgx.Batch) {
-		granted, failures, exists = nil, map[string]*apperr.Error{}, false
 		batch.Queue(claimVariantsSQL, ref[:], names, lifetime).Query(func(rows pgx.Rows) (err error) {
 			granted, err = pgx.CollectRows(rows, pgx.RowTo[string])
 			return err
 		})
-		batch.Queue(failedVariantsSQL, ref[:], names).Query(func(rows pgx.Rows) error {
-			var name *string
-			var failure []byte
-			_, err := pgx.ForEachRow(rows, []any{&name, &failure}, func() error {
-				exists = true
-				if name != nil {
-					failures[*name] = readFailure(failure)
-				}
-				return nil
-			})
-			return err
-		})
 	})
+	if err == nil && len(granted) < len(names) {
+		failures, err = s.failures(ctx, ref, names)
+	}
 	if err != nil {
 		return nil, err
-	}
-	if !exists && len(granted) == 0 {
-		return nil, blob.ErrNotFound
 	}
 	claims := make([]variant.Claim, len(names))
 	at := make(map[string]*variant.Claim, len(names))
@@ -97,6 +83,28 @@ func (s *VariantStore) Claim(ctx context.Context, ref blob.Ref, names []string, 
 		at[name].Granted, at[name].Failure = true, nil
 	}
 	return claims, nil
+}
+
+// failures returns why variants of a blob cannot be made; blob.ErrNotFound when there is no such blob.
+func (s *VariantStore) failures(ctx context.Context, ref blob.Ref, names []string) (map[string]*apperr.Error, error) {
+	rows, err := s.db.pool.Query(ctx, failedVariantsSQL, ref[:], names)
+	if err != nil {
+		return nil, translate(err, "claim variants", nil)
+	}
+	failures, exists := map[string]*apperr.Error{}, false
+	var name *string
+	var failure []byte
+	_, err = pgx.ForEachRow(rows, []any{&name, &failure}, func() error {
+		exists = true
+		if name != nil {
+			failures[*name] = readFailure(failure)
+		}
+		return nil
+	})
+	if err == nil && !exists {
+		return nil, blob.ErrNotFound
+	}
+	return failures, translate(err, "claim variants", nil)
 }
 
 // Renew implements variant.Store.

@@ -86,6 +86,7 @@ type Maker struct {
 	jobs      map[key]*job        // all that are not done
 	gathering map[blob.Ref]*batch // that can still be joined
 	waiting   int                 // jobs that somebody asked for
+	made      []Entry             // that are not on record yet
 	scheduled []*job              // jobs that nobody waits for and that are not begun
 }
 

@@ -14,23 +14,14 @@ import (
 // masterName is the name of a master's file.
 func masterName(f imaging.Format) string { return generation + "-master." + f.Extension() }
 
-// masterOutputs says what masters there are for pictures with a longer side of more than a quarter above side: below, a
-// master would save too little. A picture has the first one whose condition it meets, or none.
-func masterOutputs(side int) []imaging.Output {
-	if side == 0 {
-		return nil
-	}
-	box := imaging.Shape{Width: side, Height: side}
-	longer := side + side/4
-	return []imaging.Output{
-		{Shape: box, Format: imaging.JPEG, Quality: 95, When: imaging.Condition{Still: true, Opaque: true, LongerThan: longer}},
-		{Shape: box, Format: imaging.WebP, Quality: 95, When: imaging.Condition{Still: true, Transparent: true, LongerThan: longer}},
-	}
-}
-
 // MasterOutputs returns what an upload's own decode has to make for the picture to have its master, with no files yet:
 // whichever is made is to be handed to Keep. It is empty when there are no masters.
-func (m *Maker) MasterOutputs() []imaging.Output { return masterOutputs(m.cfg.MasterSide) }
+func (m *Maker) MasterOutputs() []imaging.Output {
+	if m.cfg.MasterSide == 0 {
+		return nil
+	}
+	return imaging.MasterOutputs(m.cfg.MasterSide)
+}
 
 // masterOf returns the shape and key of the picture's master; false when it has none.
 func (m *Maker) masterOf(src Source) (Shape, key, bool) {

@@ -65,16 +65,20 @@ func TestMasterIsMadeOnceAndUsed(t *testing.T) {
 	if err := r.blobs.RemoveVariant(t.Context(), src.Ref, variant.MasterName); err != nil {
 		t.Fatal(err)
 	}
-	open(t, m, src, webp(65))
-	eventually(t, "the master is made again", hasMaster)
+	width := 200
+	again := func() bool { // the claim on the one before may be there for a moment
+		width++
+		open(t, m, src, webp(width))
+		return hasMaster()
+	}
+	eventually(t, "the master is made again", again)
 	m.Keep(t.Context(), src, []variant.Kept{{Shape: variant.Shape{Format: imaging.JPEG}, Master: true, Data: strings.NewReader("damaged"), Size: 7}})
 	r.before = nil
 	open(t, m, src, webp(66))
 	if _, there := r.files()[variant.MasterName]; there {
 		t.Error("the damaged master is there still")
 	}
-	open(t, m, src, webp(67))
-	eventually(t, "the master is made once more", hasMaster)
+	eventually(t, "the master is made once more", again)
 	if now := r.files()[variant.MasterName]; now != master {
 		t.Errorf("it has %d bytes now, and before %d", now, master)
 	}
@@ -115,7 +119,7 @@ func TestWhichPicturesHaveMasters(t *testing.T) {
 	}{
 		"landscape":     {variant.Source{Format: imaging.JPEG, Width: 4000, Height: 3000, Frames: 1}, "jpeg 1280"},
 		"portrait":      {variant.Source{Format: imaging.HEIC, Width: 3000, Height: 4000, Frames: 1}, "jpeg 960"},
-		"transparent":   {variant.Source{Format: imaging.PNG, Width: 4000, Height: 3000, Frames: 1, Transparent: true}, "webp 1280"},
+		"transparent":   {variant.Source{Format: imaging.PNG, Width: 4000, Height: 3000, Frames: 1, Transparent: true}, "png 1280"},
 		"animated":      {variant.Source{Format: imaging.GIF, Width: 4000, Height: 3000, Frames: 2}, ""},
 		"hardly larger": {variant.Source{Format: imaging.JPEG, Width: 1600, Height: 1200, Frames: 1}, ""},
 		"larger":        {variant.Source{Format: imaging.JPEG, Width: 1601, Height: 1200, Frames: 1}, "jpeg 1280"},
@@ -180,9 +184,9 @@ func TestKeep(t *testing.T) {
 	if files := r.files(); len(files) != 2 || files["r2-w320.webp"] != 5 || files[variant.MasterName] != int64(len(master)) {
 		t.Errorf("the files are %v", files)
 	}
-	if n := r.int(`SELECT sum(size) FROM variants`); n != 5+len(master) {
-		t.Errorf("%d bytes are on record", n)
-	}
+	eventually(t, "their bytes are on record", func() bool {
+		return r.int(`SELECT coalesce(sum(size), 0) FROM variants`) == 5+len(master)
+	})
 	f, err := m.AtHand(t.Context(), src, webp(320))
 	if err != nil || f.Size != 5 {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/kadr-app/kadr/internal/blob"
 	"github.com/kadr-app/kadr/internal/imaging"
@@ -113,7 +114,9 @@ func (t *task) render(ctx context.Context, from *os.File, jobs []*job, reduced b
 		}
 		defer v.Discard()
 		variants[i] = v
-		out := imaging.Output{Shape: j.shape.Shape, Format: j.shape.Format, Quality: j.shape.Quality, File: v.File()}
+		out := imaging.Output{
+			Shape: j.shape.Shape, Format: j.shape.Format, Quality: j.shape.Quality, Intermediate: j.master, File: v.File(),
+		}
 		if out.Format == imaging.AVIF {
 			out.Effort = t.cfg.AVIFEffort
 		}
@@ -165,7 +168,11 @@ func (m *Maker) publish(k key, v *blob.Variant) (Entry, error) {
 	return Entry{Ref: k.ref, Name: k.name, Size: info.Size()}, nil
 }
 
-// record takes down files that were made. They are there whatever comes of it; the walk finds those that are not on record.
+// recordPause is how long files that were made wait to be taken down together.
+const recordPause = 50 * time.Millisecond
+
+// record takes down files that were made, soon: one statement for many costs little more than for one, and nobody waits for
+// it. They are there whatever comes of it; the walk finds those that are not on record.
 func (m *Maker) record(made []Entry) {
 	if len(made) == 0 {
 		return
@@ -173,9 +180,38 @@ func (m *Maker) record(made []Entry) {
 	for _, e := range made {
 		m.grown.Add(e.Size)
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	first := len(m.made) == 0
+	m.made = append(m.made, made...)
+	if !first {
+		return
+	}
+	write := func() {
+		select {
+		case <-m.ctx.Done():
+		case <-time.After(recordPause):
+		}
+		m.recordMade()
+	}
+	if m.closed { // Run has ended, or waits for what works
+		go write()
+		return
+	}
+	m.working.Go(write)
+}
+
+// recordMade takes down what waits for it.
+func (m *Maker) recordMade() {
+	m.mu.Lock()
+	made := m.made
+	m.made = nil
+	m.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(m.ctx), storeTimeout)
 	defer cancel()
-	if err := m.store.Record(ctx, made, nil); err != nil {
-		m.cfg.Log.WarnContext(ctx, "variants could not be recorded", "error", err)
+	for entries := range slices.Chunk(made, recordBatch) {
+		if err := m.store.Record(ctx, entries, nil); err != nil {
+			m.cfg.Log.WarnContext(ctx, "variants could not be recorded", "error", err)
+		}
 	}
 }

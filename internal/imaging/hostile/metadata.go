@@ -11,7 +11,7 @@ func profiles(g *group) {
 		b := make([]byte, 128)
 		copy(b[4:], "lcms\x04\x30\x00\x00mntrRGB XYZ ")
 		copy(b[36:], "acsp")
-		b = append(append(b, u32(count)...), slices.Concat(entries...)...)
+		b = slices.Concat(b, u32(count), slices.Concat(entries...))
 		binary.BigEndian.PutUint32(b, uint32(len(b)))
 		return b
 	}

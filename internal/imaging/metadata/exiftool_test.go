@@ -32,9 +32,6 @@ func TestMain(m *testing.M) {
 // sameRendering wants two files to look alike to the last bit, turned upright and in sRGB as the server shows them.
 func sameRendering(t *testing.T, a, b []byte) {
 	t.Helper()
-	if _, ok := imaging.Sniff(a[:32]); !ok {
-		return // a format that this build does not read
-	}
 	samePixels(t, rendered(t, a), rendered(t, b))
 }
 

@@ -14,7 +14,10 @@ static char log_text[512];
 static void
 on_log(const gchar *domain, GLogLevelFlags level, const gchar *message, gpointer data)
 {
-	(void) domain, (void) level, (void) data;
+	(void) domain, (void) data;
+	/* What libvips tells of its own work would leave no room for what it has against the picture. */
+	if ((level & G_LOG_LEVEL_MASK) > G_LOG_LEVEL_WARNING)
+		return;
 	g_mutex_lock(&log_lock);
 	g_strlcat(log_text, message, sizeof(log_text));
 	g_strlcat(log_text, "\n", sizeof(log_text));
@@ -52,7 +55,8 @@ kadr_start(const char *name, char *error)
 
 #ifdef M_MMAP_THRESHOLD
 	/* Fixed, or glibc raises it and keeps the largest picture's buffers for ever. */
-	mallopt(M_MMAP_THRESHOLD, 512 * 1024);
+	mallopt(M_MMAP_THRESHOLD, 8 * 1024 * 1024);
+	mallopt(M_TRIM_THRESHOLD, 64 * 1024 * 1024);
 #endif
 	if (vips_init(name))
 		return fail(error);
