@@ -33,8 +33,7 @@ type Source struct {
 
 // Version is what a link carries so that it may be cached for ever: another one for other bytes or another renderer.
 func (s Source) Version() string {
-	h := sha256.Sum256(fmt.Appendf(nil, "%s/%s", generation, s.Ref))
-	return hex.EncodeToString(h[:4])
+	return generation + hex.EncodeToString(s.Ref[:4])
 }
 
 // Shape is one variant, every parameter resolved. The zero value of all but Format is the picture as it is.
