@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/kadr-app/kadr/internal/account"
 	"github.com/kadr-app/kadr/internal/app"
 	"github.com/kadr-app/kadr/internal/config"
+	"github.com/kadr-app/kadr/internal/variant"
 )
 
 const adminUsage = `Usage: kadr admin COMMAND
@@ -27,6 +29,8 @@ const adminUsage = `Usage: kadr admin COMMAND
   role NAME admin|member      appoint an administrator, or a member
   quota NAME BYTES|none       say how many bytes an account may hold
   invite [--valid=168h]       print a code that lets one person register
+  signing-key [rotate]        print the key that links are signed with, in base64url; rotate makes a new one,
+                              and the one before stays valid until the next rotation
 
 The server may run beside it.`
 
@@ -57,6 +61,8 @@ func admin(ctx context.Context, cfg config.Config, log *slog.Logger, args []stri
 		do = func(s *account.Service) error { return setQuota(ctx, s, words[0], words[1]) }
 	case action == "invite" && len(words) == 0:
 		do = func(s *account.Service) error { return invite(ctx, s, *valid) }
+	case action == "signing-key" && (len(words) == 0 || len(words) == 1 && words[0] == "rotate"):
+		return app.WithSigningKeys(ctx, cfg, log, func(k *variant.Keys) error { return signingKey(ctx, k, len(words) == 1) })
 	default:
 		return errUsage(adminUsage)
 	}
@@ -141,6 +147,21 @@ func setQuota(ctx context.Context, s *account.Service, name, quota string) error
 		return errUsage("A quota is a number of bytes, or none.")
 	}
 	return s.SetQuota(ctx, name, &bytes)
+}
+
+// signingKey prints the current key, after making a new one if that is wanted.
+func signingKey(ctx context.Context, k *variant.Keys, rotate bool) error {
+	if rotate {
+		if err := k.Rotate(ctx); err != nil {
+			return err
+		}
+	}
+	key, err := k.Current(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(os.Stdout, base64.RawURLEncoding.EncodeToString(key))
+	return nil
 }
 
 func invite(ctx context.Context, s *account.Service, valid time.Duration) error {

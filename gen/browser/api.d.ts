@@ -229,8 +229,9 @@ export interface paths {
         put?: never;
         /**
          * Upload a picture
-         * @description Stores one JPEG, PNG, GIF or WebP picture (its real format is found from its bytes), either as the `file` field
-         *     of a form or as the whole body. When it answers, the picture is safe on disk.
+         * @description Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes; `readyz`
+         *     says which of them this instance can read), either as the `file` field of a form or as the whole body. When it
+         *     answers, the picture is safe on disk.
          *
          *     Private metadata (where it was taken, serial numbers, embedded thumbnails) is removed without touching the
          *     pixels, unless `keep_metadata` says otherwise; orientation and the colour profile stay. The same bytes again from
@@ -298,6 +299,55 @@ export interface paths {
         patch: operations["updateImage"];
         trace?: never;
     };
+    "/api/v1/images/{id}/variants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get links to a picture's variants
+         * @description Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
+         *     picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
+         *     made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+         *
+         *     A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
+         *     HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
+         *     path, a question mark, and its query in application/x-www-form-urlencoded with the parameters sorted by name,
+         *     without `sig`, `v` and `download`; for example over `/i/w7c2xq5kt3mza.webp?fit=cover&h=200&w=300`. With `expires`
+         *     (seconds since 1970) among the signed parameters the link also opens a private picture until then.
+         */
+        post: operations["createImageVariants"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/images/{id}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get a link that opens a picture for a while
+         * @description Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
+         *     the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+         */
+        post: operations["createImageLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/feed": {
         parameters: {
             query?: never;
@@ -328,11 +378,23 @@ export interface paths {
         /**
          * Get a picture
          * @description The picture itself: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
-         *     the format: that of the original gives the original to the byte, another one the same picture in that format.
-         *     With `w` it is made that many pixels wide, or left as it is where it is narrower already.
+         *     the format: that of the original gives the original to the byte, another one the same picture in that format
+         *     (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
+         *     they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
          *
-         *     Public and unlisted pictures answer whoever has the link, private ones their owner alone (a session, or a key
-         *     with `images:read`); to anybody else they look like none. `Range`, `If-Range`, `If-None-Match` and HEAD work.
+         *     The query shapes it, in this order: `page`, `crop`, `rotate`, `flip`, then `w` and `h` times `dpr` by `fit`, then
+         *     `blur` and `background`. A variant is sRGB, upright, without metadata, and never enlarged unless `enlarge` says
+         *     so. Frames are kept from GIF and WebP to GIF and WebP; elsewhere the first is taken. It is rendered at the first
+         *     demand and a file from then on.
+         *
+         *     Anybody may ask for the picture as it is, in any format; for a `w` of 64, 160, 320, 480, 640, 800, 1024, 1280,
+         *     1600, 1920, 2560 or 3840 with `dpr`; and for a `preset`. Anything else needs a signature, which
+         *     `POST /api/v1/images/{id}/variants` hands out.
+         *
+         *     Public and unlisted pictures answer whoever has the link, private ones their owner (a session, or a key with
+         *     `images:read`) and whoever has a signed link that has not expired; to anybody else they look like none. `Range`,
+         *     `If-Range`, `If-None-Match` and HEAD work. With the `v` that the API hands out a reply may be kept for ever,
+         *     without it for minutes.
          */
         get: operations["getFile"];
         put?: never;
@@ -474,7 +536,31 @@ export interface components {
          * @example image/jpeg
          * @enum {string}
          */
-        MediaType: "image/jpeg" | "image/png" | "image/gif" | "image/webp";
+        MediaType: "image/jpeg" | "image/png" | "image/gif" | "image/webp" | "image/avif" | "image/heic" | "image/tiff";
+        /**
+         * @description A format that pictures can be made in.
+         * @example webp
+         * @enum {string}
+         */
+        OutputFormat: "jpeg" | "png" | "webp" | "avif" | "gif";
+        /**
+         * @description How a picture comes into a box.
+         * @example cover
+         * @enum {string}
+         */
+        Fit: "inside" | "cover" | "contain" | "fill";
+        /**
+         * @description A corner, side or the centre; or `attention`, what draws the eye, or `entropy`, where most is going on.
+         * @example attention
+         * @enum {string}
+         */
+        Position: "center" | "top" | "top_right" | "right" | "bottom_right" | "bottom" | "bottom_left" | "left" | "top_left" | "attention" | "entropy";
+        /**
+         * @description Left becomes right, top becomes bottom, or both.
+         * @example horizontal
+         * @enum {string}
+         */
+        Flip: "horizontal" | "vertical" | "both";
         /**
          * @description What an API key may do.
          * @example images:write
@@ -762,9 +848,137 @@ export interface components {
              * @example 1QcSHQRnh493V4dIh4eXh1h4kJUI
              */
             placeholder: string;
+            /** @description Smaller copies, ready for a picture element: every format in ascending width. Lists leave it out. */
+            variants?: components["schemas"]["ImageVariant"][];
             account_name: components["schemas"]["AccountName"];
             created_at: components["schemas"]["Time"];
             updated_at: components["schemas"]["Time"];
+        };
+        /** @description A link to a picture in another size or format. */
+        ImageVariant: {
+            /**
+             * Format: int32
+             * @description Pixels.
+             * @example 320
+             */
+            width: number;
+            /**
+             * Format: int32
+             * @description Pixels.
+             * @example 240
+             */
+            height: number;
+            media_type: components["schemas"]["MediaType"];
+            /**
+             * Format: uri
+             * @description The link.
+             * @example https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320
+             */
+            url: string;
+        };
+        /** @description Links, in the order in which they were asked for. */
+        ImageVariantList: {
+            /** @description The links. */
+            items: components["schemas"]["ImageVariant"][];
+        };
+        /** @description The shapes that links are wanted for. */
+        ImageVariantsCreate: {
+            /** @description The shapes. */
+            variants: components["schemas"]["VariantShape"][];
+        };
+        /** @description What is to become of a picture, in the words of `GET /i/{file}`. */
+        VariantShape: {
+            format?: components["schemas"]["OutputFormat"];
+            /**
+             * @description A shape of the instance's settings.
+             * @example avatar
+             */
+            preset?: string;
+            /**
+             * Format: int32
+             * @description The width of the box.
+             * @example 300
+             */
+            w?: number;
+            /**
+             * Format: int32
+             * @description The height of the box.
+             * @example 200
+             */
+            h?: number;
+            /**
+             * Format: double
+             * @description Pixels of the screen for each of w and h.
+             * @example 2
+             */
+            dpr?: number;
+            fit?: components["schemas"]["Fit"];
+            position?: components["schemas"]["Position"];
+            /**
+             * @description x, y, width and height of the part to take.
+             * @example 100,50,800,600
+             */
+            crop?: string;
+            /**
+             * Format: int32
+             * @description Degrees, clockwise.
+             * @example 90
+             */
+            rotate?: number;
+            flip?: components["schemas"]["Flip"];
+            /**
+             * Format: int32
+             * @description The frame to take.
+             * @example 1
+             */
+            page?: number;
+            /**
+             * Format: int32
+             * @description The encoder's quality.
+             * @example 75
+             */
+            q?: number;
+            /**
+             * @description A colour in hexadecimal.
+             * @example ff8800
+             */
+            background?: string;
+            /**
+             * Format: double
+             * @description The standard deviation of a Gaussian blur in pixels.
+             * @example 4
+             */
+            blur?: number;
+            /**
+             * @description Let the result have more pixels than the picture.
+             * @example false
+             */
+            enlarge?: boolean;
+        };
+        /** @description A link that is wanted for a while. */
+        ImageLinkCreate: {
+            /**
+             * Format: int32
+             * @description Seconds until it ends.
+             * @example 3600
+             */
+            expires_in: number;
+            variant?: components["schemas"]["VariantShape"];
+            /**
+             * @description Let a browser save the picture instead of showing it.
+             * @example false
+             */
+            download?: boolean;
+        };
+        /** @description A link that opens a picture until it expires. */
+        ImageLink: {
+            /**
+             * Format: uri
+             * @description The link.
+             * @example https://pictures.example.org/i/w7c2xq5kt3mza.jpg?expires=1764000000&sig=m1Kd0SXfG8mZ4cJx7Qp2Vb9tLr5nWy3aEo6uHsTiYkA
+             */
+            url: string;
+            expires_at: components["schemas"]["Time"];
         };
         /** @description A picture in a form. */
         ImageUpload: {
@@ -867,6 +1081,14 @@ export interface components {
             database: components["schemas"]["CheckStatus"];
             storage: components["schemas"]["CheckStatus"];
             decoders: components["schemas"]["CheckStatus"];
+            formats: components["schemas"]["Formats"];
+        };
+        /** @description What this instance's decoders can do. */
+        Formats: {
+            /** @description Types that can be uploaded. */
+            input: components["schemas"]["MediaType"][];
+            /** @description Types that variants can be made in. */
+            output: components["schemas"]["MediaType"][];
         };
         /**
          * @description How a check went.
@@ -960,6 +1182,20 @@ export interface components {
                  *           "description": "The sun sets behind three sailing boats.",
                  *           "visibility": "unlisted",
                  *           "placeholder": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
+                 *           "variants": [
+                 *             {
+                 *               "width": 320,
+                 *               "height": 240,
+                 *               "media_type": "image/avif",
+                 *               "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r25b0f9c1a&w=320"
+                 *             },
+                 *             {
+                 *               "width": 320,
+                 *               "height": 240,
+                 *               "media_type": "image/webp",
+                 *               "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320"
+                 *             }
+                 *           ],
                  *           "account_name": "anna",
                  *           "created_at": "2026-11-23T10:00:00Z",
                  *           "updated_at": "2026-11-23T10:00:00Z"
@@ -1171,7 +1407,7 @@ export interface components {
                  *       "type": "/problems/image_type_not_allowed",
                  *       "title": "Unsupported media type",
                  *       "status": 415,
-                 *       "detail": "This is not a JPEG, PNG, GIF or WebP picture.",
+                 *       "detail": "This is not a JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture.",
                  *       "request_id": "4f7c2kq5xw7mzt3a"
                  *     }
                  */
@@ -1353,6 +1589,26 @@ export interface components {
          * @example Mon, 23 Nov 2026 10:00:00 GMT
          */
         LastModified: string;
+        /**
+         * @description The picture's direct link (RFC 6596), whatever the shape.
+         * @example <https://pictures.example.org/i/w7c2xq5kt3mza.jpg>; rel="canonical"
+         */
+        CanonicalLink: string;
+        /**
+         * @description The request's headers that the reply depends on.
+         * @example Accept
+         */
+        Vary: string;
+        /**
+         * @description Every site may read pictures that are not private.
+         * @example *
+         */
+        AllowOrigin: "*";
+        /**
+         * @description Which sites may embed it.
+         * @example cross-origin
+         */
+        ResourcePolicy: "cross-origin" | "same-origin";
         /**
          * @description Seconds to wait before the next attempt.
          * @example 30
@@ -2139,6 +2395,10 @@ export interface operations {
                 "image/png": string;
                 "image/gif": string;
                 "image/webp": string;
+                "image/avif": string;
+                "image/heic": string;
+                "image/heif": string;
+                "image/tiff": string;
                 "application/octet-stream": string;
             };
         };
@@ -2165,6 +2425,20 @@ export interface operations {
                      *       "description": "The sun sets behind three sailing boats.",
                      *       "visibility": "unlisted",
                      *       "placeholder": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
+                     *       "variants": [
+                     *         {
+                     *           "width": 320,
+                     *           "height": 240,
+                     *           "media_type": "image/avif",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r25b0f9c1a&w=320"
+                     *         },
+                     *         {
+                     *           "width": 320,
+                     *           "height": 240,
+                     *           "media_type": "image/webp",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320"
+                     *         }
+                     *       ],
                      *       "account_name": "anna",
                      *       "created_at": "2026-11-23T10:00:00Z",
                      *       "updated_at": "2026-11-23T10:00:00Z"
@@ -2198,6 +2472,20 @@ export interface operations {
                      *       "description": "The sun sets behind three sailing boats.",
                      *       "visibility": "unlisted",
                      *       "placeholder": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
+                     *       "variants": [
+                     *         {
+                     *           "width": 320,
+                     *           "height": 240,
+                     *           "media_type": "image/avif",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r25b0f9c1a&w=320"
+                     *         },
+                     *         {
+                     *           "width": 320,
+                     *           "height": 240,
+                     *           "media_type": "image/webp",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320"
+                     *         }
+                     *       ],
                      *       "account_name": "anna",
                      *       "created_at": "2026-11-23T10:00:00Z",
                      *       "updated_at": "2026-11-23T10:00:00Z"
@@ -2316,6 +2604,20 @@ export interface operations {
                      *       "description": "The sun sets behind three sailing boats.",
                      *       "visibility": "unlisted",
                      *       "placeholder": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
+                     *       "variants": [
+                     *         {
+                     *           "width": 320,
+                     *           "height": 240,
+                     *           "media_type": "image/avif",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r25b0f9c1a&w=320"
+                     *         },
+                     *         {
+                     *           "width": 320,
+                     *           "height": 240,
+                     *           "media_type": "image/webp",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320"
+                     *         }
+                     *       ],
                      *       "account_name": "anna",
                      *       "created_at": "2026-11-23T10:00:00Z",
                      *       "updated_at": "2026-11-23T10:00:00Z"
@@ -2426,6 +2728,20 @@ export interface operations {
                      *       "description": "The sun sets behind three sailing boats.",
                      *       "visibility": "unlisted",
                      *       "placeholder": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
+                     *       "variants": [
+                     *         {
+                     *           "width": 320,
+                     *           "height": 240,
+                     *           "media_type": "image/avif",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r25b0f9c1a&w=320"
+                     *         },
+                     *         {
+                     *           "width": 320,
+                     *           "height": 240,
+                     *           "media_type": "image/webp",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320"
+                     *         }
+                     *       ],
                      *       "account_name": "anna",
                      *       "created_at": "2026-11-23T10:00:00Z",
                      *       "updated_at": "2026-11-23T10:00:00Z"
@@ -2441,6 +2757,124 @@ export interface operations {
             408: components["responses"]["TimeoutProblem"];
             410: components["responses"]["GoneProblem"];
             412: components["responses"]["PreconditionFailedProblem"];
+            413: components["responses"]["TooLargeProblem"];
+            415: components["responses"]["UnsupportedProblem"];
+            500: components["responses"]["InternalProblem"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    createImageVariants: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The resource's id.
+                 * @example w7c2xq5kt3mza
+                 */
+                id: components["parameters"]["ResourceID"];
+            };
+            cookie?: never;
+        };
+        /** @description The shapes. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "variants": [
+                 *         {
+                 *           "format": "webp",
+                 *           "w": 300,
+                 *           "h": 200,
+                 *           "fit": "cover",
+                 *           "position": "attention"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["ImageVariantsCreate"];
+            };
+        };
+        responses: {
+            /** @description The links, in the order of the shapes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "width": 300,
+                     *           "height": 200,
+                     *           "media_type": "image/webp",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?fit=cover&h=200&position=attention&sig=m1Kd0SXfG8mZ4cJx7Qp2Vb9tLr5nWy3aEo6uHsTiYkA&v=r25b0f9c1a&w=300"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ImageVariantList"];
+                };
+            };
+            400: components["responses"]["BadRequestProblem"];
+            401: components["responses"]["UnauthenticatedProblem"];
+            403: components["responses"]["ForbiddenProblem"];
+            404: components["responses"]["NotFoundProblem"];
+            408: components["responses"]["TimeoutProblem"];
+            410: components["responses"]["GoneProblem"];
+            413: components["responses"]["TooLargeProblem"];
+            415: components["responses"]["UnsupportedProblem"];
+            500: components["responses"]["InternalProblem"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    createImageLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The resource's id.
+                 * @example w7c2xq5kt3mza
+                 */
+                id: components["parameters"]["ResourceID"];
+            };
+            cookie?: never;
+        };
+        /** @description How long, and in which shape. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "expires_in": 3600
+                 *     }
+                 */
+                "application/json": components["schemas"]["ImageLinkCreate"];
+            };
+        };
+        responses: {
+            /** @description The link. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "url": "https://pictures.example.org/i/w7c2xq5kt3mza.jpg?expires=1764000000&sig=m1Kd0SXfG8mZ4cJx7Qp2Vb9tLr5nWy3aEo6uHsTiYkA",
+                     *       "expires_at": "2026-11-24T16:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ImageLink"];
+                };
+            };
+            400: components["responses"]["BadRequestProblem"];
+            401: components["responses"]["UnauthenticatedProblem"];
+            403: components["responses"]["ForbiddenProblem"];
+            404: components["responses"]["NotFoundProblem"];
+            408: components["responses"]["TimeoutProblem"];
+            410: components["responses"]["GoneProblem"];
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
             500: components["responses"]["InternalProblem"];
@@ -2477,10 +2911,97 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description The width in pixels, one of a fixed ladder. For JPEG, PNG and WebP.
+                 * @description A shape by the name that this instance's settings give it. Only `dpr` goes beside it.
+                 * @example avatar
+                 */
+                preset?: string;
+                /**
+                 * @description The width of the box in pixels.
                  * @example 640
                  */
-                w?: 64 | 160 | 320 | 480 | 640 | 800 | 1024 | 1280 | 1600 | 1920 | 2560 | 3840;
+                w?: number;
+                /**
+                 * @description The height of the box in pixels.
+                 * @example 480
+                 */
+                h?: number;
+                /**
+                 * @description Pixels of the screen for each of `w` and `h`.
+                 * @example 2
+                 */
+                dpr?: number;
+                /**
+                 * @description How the picture comes into a box of which both sides are given: `inside` as large as goes in (also when this is
+                 *     absent), `cover` fills it and cuts what sticks out, `contain` goes in whole and fills the rest with
+                 *     `background`, `fill` is stretched.
+                 * @example cover
+                 */
+                fit?: components["schemas"]["Fit"];
+                /**
+                 * @description Which part `cover` keeps, and where `contain` puts the picture. The centre when absent.
+                 * @example attention
+                 */
+                position?: components["schemas"]["Position"];
+                /**
+                 * @description The part to take, before anything else; x, y, width and height in pixels of the original as it is seen.
+                 * @example 100,50,800,600
+                 */
+                crop?: string;
+                /**
+                 * @description Degrees to turn by, clockwise.
+                 * @example 90
+                 */
+                rotate?: number;
+                /**
+                 * @description Mirrors the picture.
+                 * @example horizontal
+                 */
+                flip?: components["schemas"]["Flip"];
+                /**
+                 * @description The frame to take of what moves, from 1.
+                 * @example 1
+                 */
+                page?: number;
+                /**
+                 * @description The encoder's quality; of no meaning to PNG and GIF. The format's own choice when absent.
+                 * @example 75
+                 */
+                q?: number;
+                /**
+                 * @description A colour to lay under what is transparent, in hexadecimal. White where a format has no transparency.
+                 * @example ff8800
+                 */
+                background?: string;
+                /**
+                 * @description The standard deviation of a Gaussian blur, in pixels of the result.
+                 * @example 4
+                 */
+                blur?: number;
+                /**
+                 * @description Let the result have more pixels than the picture.
+                 * @example false
+                 */
+                enlarge?: boolean;
+                /**
+                 * @description The version that the API hands out; only how long a reply may be kept depends on it.
+                 * @example r25b0f9c1a
+                 */
+                v?: string;
+                /**
+                 * @description Let a browser save the picture instead of showing it.
+                 * @example false
+                 */
+                download?: boolean;
+                /**
+                 * @description When a signed link ends, in seconds since 1970.
+                 * @example 1764000000
+                 */
+                expires?: number;
+                /**
+                 * @description The link's signature.
+                 * @example m1Kd0SXfG8mZ4cJx7Qp2Vb9tLr5nWy3aEo6uHsTiYkA
+                 */
+                sig?: string;
             };
             header?: {
                 /**
@@ -2491,7 +3012,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The picture's id, a dot, and the format that is wanted.
+                 * @description The picture's id and, behind a dot, the format that is wanted.
                  * @example w7c2xq5kt3mza.webp
                  */
                 file: string;
@@ -2507,6 +3028,10 @@ export interface operations {
                     "Cache-Control": components["headers"]["CacheControl"];
                     "Content-Disposition": components["headers"]["ContentDisposition"];
                     "Last-Modified": components["headers"]["LastModified"];
+                    Link: components["headers"]["CanonicalLink"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
+                    "Cross-Origin-Resource-Policy": components["headers"]["ResourcePolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2514,6 +3039,9 @@ export interface operations {
                     "image/png": string;
                     "image/gif": string;
                     "image/webp": string;
+                    "image/avif": string;
+                    "image/heic": string;
+                    "image/tiff": string;
                 };
             };
             /** @description The part of the picture that `Range` asked for. */
@@ -2523,6 +3051,10 @@ export interface operations {
                     "Cache-Control": components["headers"]["CacheControl"];
                     "Content-Disposition": components["headers"]["ContentDisposition"];
                     "Last-Modified": components["headers"]["LastModified"];
+                    Link: components["headers"]["CanonicalLink"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
+                    "Cross-Origin-Resource-Policy": components["headers"]["ResourcePolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2530,6 +3062,9 @@ export interface operations {
                     "image/png": string;
                     "image/gif": string;
                     "image/webp": string;
+                    "image/avif": string;
+                    "image/heic": string;
+                    "image/tiff": string;
                     "multipart/byteranges": string;
                 };
             };
@@ -2595,7 +3130,17 @@ export interface operations {
                      *       "status": "ok",
                      *       "database": "ok",
                      *       "storage": "ok",
-                     *       "decoders": "ok"
+                     *       "decoders": "ok",
+                     *       "formats": {
+                     *         "input": [
+                     *           "image/jpeg",
+                     *           "image/png"
+                     *         ],
+                     *         "output": [
+                     *           "image/jpeg",
+                     *           "image/webp"
+                     *         ]
+                     *       }
                      *     }
                      */
                     "application/json": components["schemas"]["Readiness"];
@@ -2614,7 +3159,17 @@ export interface operations {
                      *       "status": "failing",
                      *       "database": "ok",
                      *       "storage": "failing",
-                     *       "decoders": "ok"
+                     *       "decoders": "ok",
+                     *       "formats": {
+                     *         "input": [
+                     *           "image/jpeg",
+                     *           "image/png"
+                     *         ],
+                     *         "output": [
+                     *           "image/jpeg",
+                     *           "image/webp"
+                     *         ]
+                     *       }
                      *     }
                      */
                     "application/json": components["schemas"]["Readiness"];

@@ -123,6 +123,51 @@ func (e FieldErrorIn) Valid() bool {
 	}
 }
 
+// Defines values for Fit.
+const (
+	Contain Fit = "contain"
+	Cover   Fit = "cover"
+	Fill    Fit = "fill"
+	Inside  Fit = "inside"
+)
+
+// Valid indicates whether the value is a known member of the Fit enum.
+func (e Fit) Valid() bool {
+	switch e {
+	case Contain:
+		return true
+	case Cover:
+		return true
+	case Fill:
+		return true
+	case Inside:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Flip.
+const (
+	Both       Flip = "both"
+	Horizontal Flip = "horizontal"
+	Vertical   Flip = "vertical"
+)
+
+// Valid indicates whether the value is a known member of the Flip enum.
+func (e Flip) Valid() bool {
+	switch e {
+	case Both:
+		return true
+	case Horizontal:
+		return true
+	case Vertical:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk HealthStatus = "ok"
@@ -140,22 +185,103 @@ func (e HealthStatus) Valid() bool {
 
 // Defines values for MediaType.
 const (
+	ImageAvif MediaType = "image/avif"
 	ImageGif  MediaType = "image/gif"
+	ImageHeic MediaType = "image/heic"
 	ImageJpeg MediaType = "image/jpeg"
 	ImagePng  MediaType = "image/png"
+	ImageTiff MediaType = "image/tiff"
 	ImageWebp MediaType = "image/webp"
 )
 
 // Valid indicates whether the value is a known member of the MediaType enum.
 func (e MediaType) Valid() bool {
 	switch e {
+	case ImageAvif:
+		return true
 	case ImageGif:
+		return true
+	case ImageHeic:
 		return true
 	case ImageJpeg:
 		return true
 	case ImagePng:
 		return true
+	case ImageTiff:
+		return true
 	case ImageWebp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OutputFormat.
+const (
+	Avif OutputFormat = "avif"
+	Gif  OutputFormat = "gif"
+	Jpeg OutputFormat = "jpeg"
+	Png  OutputFormat = "png"
+	Webp OutputFormat = "webp"
+)
+
+// Valid indicates whether the value is a known member of the OutputFormat enum.
+func (e OutputFormat) Valid() bool {
+	switch e {
+	case Avif:
+		return true
+	case Gif:
+		return true
+	case Jpeg:
+		return true
+	case Png:
+		return true
+	case Webp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Position.
+const (
+	Attention   Position = "attention"
+	Bottom      Position = "bottom"
+	BottomLeft  Position = "bottom_left"
+	BottomRight Position = "bottom_right"
+	Center      Position = "center"
+	Entropy     Position = "entropy"
+	Left        Position = "left"
+	Right       Position = "right"
+	Top         Position = "top"
+	TopLeft     Position = "top_left"
+	TopRight    Position = "top_right"
+)
+
+// Valid indicates whether the value is a known member of the Position enum.
+func (e Position) Valid() bool {
+	switch e {
+	case Attention:
+		return true
+	case Bottom:
+		return true
+	case BottomLeft:
+		return true
+	case BottomRight:
+		return true
+	case Center:
+		return true
+	case Entropy:
+		return true
+	case Left:
+		return true
+	case Right:
+		return true
+	case Top:
+		return true
+	case TopLeft:
+		return true
+	case TopRight:
 		return true
 	default:
 		return false
@@ -258,54 +384,6 @@ func (e UploadImageParamsFormat) Valid() bool {
 	case JSON:
 		return true
 	case Txt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for GetFileParamsW.
-const (
-	N1024 GetFileParamsW = 1024
-	N1280 GetFileParamsW = 1280
-	N160  GetFileParamsW = 160
-	N1600 GetFileParamsW = 1600
-	N1920 GetFileParamsW = 1920
-	N2560 GetFileParamsW = 2560
-	N320  GetFileParamsW = 320
-	N3840 GetFileParamsW = 3840
-	N480  GetFileParamsW = 480
-	N64   GetFileParamsW = 64
-	N640  GetFileParamsW = 640
-	N800  GetFileParamsW = 800
-)
-
-// Valid indicates whether the value is a known member of the GetFileParamsW enum.
-func (e GetFileParamsW) Valid() bool {
-	switch e {
-	case N1024:
-		return true
-	case N1280:
-		return true
-	case N160:
-		return true
-	case N1600:
-		return true
-	case N1920:
-		return true
-	case N2560:
-		return true
-	case N320:
-		return true
-	case N3840:
-		return true
-	case N480:
-		return true
-	case N64:
-		return true
-	case N640:
-		return true
-	case N800:
 		return true
 	default:
 		return false
@@ -602,6 +680,25 @@ type FieldError struct {
 // Example: query
 type FieldErrorIn string
 
+// Fit How a picture comes into a box.
+//
+// Example: cover
+type Fit string
+
+// Flip Left becomes right, top becomes bottom, or both.
+//
+// Example: horizontal
+type Flip string
+
+// Formats What this instance's decoders can do.
+type Formats struct {
+	// Input Types that can be uploaded.
+	Input []MediaType `json:"input"`
+
+	// Output Types that variants can be made in.
+	Output []MediaType `json:"output"`
+}
+
 // Health Whether the process is alive.
 type Health struct {
 	// Status Always ok.
@@ -692,6 +789,9 @@ type Image struct {
 	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg
 	URL string `json:"url"`
 
+	// Variants Smaller copies, ready for a picture element: every format in ascending width. Lists leave it out.
+	Variants *[]ImageVariant `json:"variants,omitempty"`
+
 	// Visibility `public` is in the feed, `unlisted` is for whoever has the link, `private` for its owner.
 	//
 	// Example: unlisted
@@ -701,6 +801,35 @@ type Image struct {
 	//
 	// Example: 4032
 	Width int32 `json:"width"`
+}
+
+// ImageLink A link that opens a picture until it expires.
+type ImageLink struct {
+	// ExpiresAt RFC 3339, UTC.
+	//
+	// Example: 2026-11-23T10:00:00Z
+	ExpiresAt Time `json:"expires_at"`
+
+	// URL The link.
+	//
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg?expires=1764000000&sig=m1Kd0SXfG8mZ4cJx7Qp2Vb9tLr5nWy3aEo6uHsTiYkA
+	URL string `json:"url"`
+}
+
+// ImageLinkCreate A link that is wanted for a while.
+type ImageLinkCreate struct {
+	// Download Let a browser save the picture instead of showing it.
+	//
+	// Example: false
+	Download *bool `json:"download,omitempty"`
+
+	// ExpiresIn Seconds until it ends.
+	//
+	// Example: 3600
+	ExpiresIn int32 `json:"expires_in"`
+
+	// Variant What is to become of a picture, in the words of `GET /i/{file}`.
+	Variant *VariantShape `json:"variant,omitempty"`
 }
 
 // ImageList A page of pictures.
@@ -773,6 +902,41 @@ type ImageUpload struct {
 	Visibility *Visibility `json:"visibility,omitempty"`
 }
 
+// ImageVariant A link to a picture in another size or format.
+type ImageVariant struct {
+	// Height Pixels.
+	//
+	// Example: 240
+	Height int32 `json:"height"`
+
+	// MediaType The original's real type.
+	//
+	// Example: image/jpeg
+	MediaType MediaType `json:"media_type"`
+
+	// URL The link.
+	//
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320
+	URL string `json:"url"`
+
+	// Width Pixels.
+	//
+	// Example: 320
+	Width int32 `json:"width"`
+}
+
+// ImageVariantList Links, in the order in which they were asked for.
+type ImageVariantList struct {
+	// Items The links.
+	Items []ImageVariant `json:"items"`
+}
+
+// ImageVariantsCreate The shapes that links are wanted for.
+type ImageVariantsCreate struct {
+	// Variants The shapes.
+	Variants []VariantShape `json:"variants"`
+}
+
 // MediaType The original's real type.
 //
 // Example: image/jpeg
@@ -783,10 +947,20 @@ type MediaType string
 // Example: eyJzIjoiY3JlYXRlZF9hdCJ9
 type NextCursor = string
 
+// OutputFormat A format that pictures can be made in.
+//
+// Example: webp
+type OutputFormat string
+
 // Password At least 10 characters of any kind.
 //
 // Example: a long and private sentence
 type Password = string
+
+// Position A corner, side or the centre; or `attention`, what draws the eye, or `entropy`, where most is going on.
+//
+// Example: attention
+type Position string
 
 // Problem A problem document (RFC 9457).
 type Problem struct {
@@ -830,6 +1004,9 @@ type Readiness struct {
 	//
 	// Example: ok
 	Decoders CheckStatus `json:"decoders"`
+
+	// Formats What this instance's decoders can do.
+	Formats Formats `json:"formats"`
 
 	// Status How a check went.
 	//
@@ -930,6 +1107,84 @@ type Usage struct {
 	//
 	// Example: 10737418240
 	QuotaBytes nullable.Nullable[int64] `json:"quota_bytes"`
+}
+
+// VariantShape What is to become of a picture, in the words of `GET /i/{file}`.
+type VariantShape struct {
+	// Background A colour in hexadecimal.
+	//
+	// Example: ff8800
+	Background *string `json:"background,omitempty"`
+
+	// Blur The standard deviation of a Gaussian blur in pixels.
+	//
+	// Example: 4
+	Blur *float64 `json:"blur,omitempty"`
+
+	// Crop x, y, width and height of the part to take.
+	//
+	// Example: 100,50,800,600
+	Crop *string `json:"crop,omitempty"`
+
+	// Dpr Pixels of the screen for each of w and h.
+	//
+	// Example: 2
+	Dpr *float64 `json:"dpr,omitempty"`
+
+	// Enlarge Let the result have more pixels than the picture.
+	//
+	// Example: false
+	Enlarge *bool `json:"enlarge,omitempty"`
+
+	// Fit How a picture comes into a box.
+	//
+	// Example: cover
+	Fit *Fit `json:"fit,omitempty"`
+
+	// Flip Left becomes right, top becomes bottom, or both.
+	//
+	// Example: horizontal
+	Flip *Flip `json:"flip,omitempty"`
+
+	// Format A format that pictures can be made in.
+	//
+	// Example: webp
+	Format *OutputFormat `json:"format,omitempty"`
+
+	// H The height of the box.
+	//
+	// Example: 200
+	H *int32 `json:"h,omitempty"`
+
+	// Page The frame to take.
+	//
+	// Example: 1
+	Page *int32 `json:"page,omitempty"`
+
+	// Position A corner, side or the centre; or `attention`, what draws the eye, or `entropy`, where most is going on.
+	//
+	// Example: attention
+	Position *Position `json:"position,omitempty"`
+
+	// Preset A shape of the instance's settings.
+	//
+	// Example: avatar
+	Preset *string `json:"preset,omitempty"`
+
+	// Q The encoder's quality.
+	//
+	// Example: 75
+	Q *int32 `json:"q,omitempty"`
+
+	// Rotate Degrees, clockwise.
+	//
+	// Example: 90
+	Rotate *int32 `json:"rotate,omitempty"`
+
+	// W The width of the box.
+	//
+	// Example: 300
+	W *int32 `json:"w,omitempty"`
 }
 
 // Visibility `public` is in the feed, `unlisted` is for whoever has the link, `private` for its owner.
@@ -1170,15 +1425,65 @@ type CreateSessionParams struct {
 
 // GetFileParams defines parameters for GetFile.
 type GetFileParams struct {
-	// W The width in pixels, one of a fixed ladder. For JPEG, PNG and WebP.
-	W *GetFileParamsW `form:"w,omitempty" json:"w,omitempty"`
+	// Preset A shape by the name that this instance's settings give it. Only `dpr` goes beside it.
+	Preset *string `form:"preset,omitempty" json:"preset,omitempty"`
+
+	// W The width of the box in pixels.
+	W *int32 `form:"w,omitempty" json:"w,omitempty"`
+
+	// H The height of the box in pixels.
+	H *int32 `form:"h,omitempty" json:"h,omitempty"`
+
+	// Dpr Pixels of the screen for each of `w` and `h`.
+	Dpr *float64 `form:"dpr,omitempty" json:"dpr,omitempty"`
+
+	// Fit How the picture comes into a box of which both sides are given: `inside` as large as goes in (also when this is
+	// absent), `cover` fills it and cuts what sticks out, `contain` goes in whole and fills the rest with
+	// `background`, `fill` is stretched.
+	Fit *Fit `form:"fit,omitempty" json:"fit,omitempty"`
+
+	// Position Which part `cover` keeps, and where `contain` puts the picture. The centre when absent.
+	Position *Position `form:"position,omitempty" json:"position,omitempty"`
+
+	// Crop The part to take, before anything else; x, y, width and height in pixels of the original as it is seen.
+	Crop *string `form:"crop,omitempty" json:"crop,omitempty"`
+
+	// Rotate Degrees to turn by, clockwise.
+	Rotate *int32 `form:"rotate,omitempty" json:"rotate,omitempty"`
+
+	// Flip Mirrors the picture.
+	Flip *Flip `form:"flip,omitempty" json:"flip,omitempty"`
+
+	// Page The frame to take of what moves, from 1.
+	Page *int32 `form:"page,omitempty" json:"page,omitempty"`
+
+	// Q The encoder's quality; of no meaning to PNG and GIF. The format's own choice when absent.
+	Q *int32 `form:"q,omitempty" json:"q,omitempty"`
+
+	// Background A colour to lay under what is transparent, in hexadecimal. White where a format has no transparency.
+	Background *string `form:"background,omitempty" json:"background,omitempty"`
+
+	// Blur The standard deviation of a Gaussian blur, in pixels of the result.
+	Blur *float64 `form:"blur,omitempty" json:"blur,omitempty"`
+
+	// Enlarge Let the result have more pixels than the picture.
+	Enlarge *bool `form:"enlarge,omitempty" json:"enlarge,omitempty"`
+
+	// V The version that the API hands out; only how long a reply may be kept depends on it.
+	V *string `form:"v,omitempty" json:"v,omitempty"`
+
+	// Download Let a browser save the picture instead of showing it.
+	Download *bool `form:"download,omitempty" json:"download,omitempty"`
+
+	// Expires When a signed link ends, in seconds since 1970.
+	Expires *int64 `form:"expires,omitempty" json:"expires,omitempty"`
+
+	// Sig The link's signature.
+	Sig *string `form:"sig,omitempty" json:"sig,omitempty"`
 
 	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
-
-// GetFileParamsW defines parameters for GetFile.
-type GetFileParamsW int32
 
 // GetContractJSONParams defines parameters for GetContractJSON.
 type GetContractJSONParams struct {
@@ -1209,6 +1514,12 @@ type BulkUpdateImagesJSONRequestBody = BulkUpdate
 
 // UpdateImageApplicationMergePatchPlusJSONRequestBody defines body for UpdateImage for application/merge-patch+json ContentType.
 type UpdateImageApplicationMergePatchPlusJSONRequestBody = ImagePatch
+
+// CreateImageLinkJSONRequestBody defines body for CreateImageLink for application/json ContentType.
+type CreateImageLinkJSONRequestBody = ImageLinkCreate
+
+// CreateImageVariantsJSONRequestBody defines body for CreateImageVariants for application/json ContentType.
+type CreateImageVariantsJSONRequestBody = ImageVariantsCreate
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = SessionCreate
@@ -1413,8 +1724,9 @@ type ClientInterface interface {
 
 	// UploadImageWithBody Upload a picture
 	//
-	// Stores one JPEG, PNG, GIF or WebP picture (its real format is found from its bytes), either as the `file` field
-	// of a form or as the whole body. When it answers, the picture is safe on disk.
+	// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes; `readyz`
+	// says which of them this instance can read), either as the `file` field of a form or as the whole body. When it
+	// answers, the picture is safe on disk.
 	//
 	// Private metadata (where it was taken, serial numbers, embedded thumbnails) is removed without touching the
 	// pixels, unless `keep_metadata` says otherwise; orientation and the colour profile stay. The same bytes again from
@@ -1484,6 +1796,60 @@ type ClientInterface interface {
 	// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
 	UpdateImageWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// CreateImageLinkWithBody Get a link that opens a picture for a while
+	//
+	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
+	// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
+	CreateImageLinkWithBody(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateImageLink Get a link that opens a picture for a while
+	//
+	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
+	// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
+	CreateImageLink(ctx context.Context, id ResourceID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateImageVariantsWithBody Get links to a picture's variants
+	//
+	// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
+	// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
+	// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+	//
+	// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
+	// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
+	// path, a question mark, and its query in application/x-www-form-urlencoded with the parameters sorted by name,
+	// without `sig`, `v` and `download`; for example over `/i/w7c2xq5kt3mza.webp?fit=cover&h=200&w=300`. With `expires`
+	// (seconds since 1970) among the signed parameters the link also opens a private picture until then.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
+	CreateImageVariantsWithBody(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateImageVariants Get links to a picture's variants
+	//
+	// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
+	// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
+	// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+	//
+	// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
+	// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
+	// path, a question mark, and its query in application/x-www-form-urlencoded with the parameters sorted by name,
+	// without `sig`, `v` and `download`; for example over `/i/w7c2xq5kt3mza.webp?fit=cover&h=200&w=300`. With `expires`
+	// (seconds since 1970) among the signed parameters the link also opens a private picture until then.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
+	CreateImageVariants(ctx context.Context, id ResourceID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// DeleteSessions Sign out everywhere
 	//
 	// Ends every session of the account, this one too. API keys stay.
@@ -1551,11 +1917,23 @@ type ClientInterface interface {
 	// GetFile Get a picture
 	//
 	// The picture itself: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
-	// the format: that of the original gives the original to the byte, another one the same picture in that format.
-	// With `w` it is made that many pixels wide, or left as it is where it is narrower already.
+	// the format: that of the original gives the original to the byte, another one the same picture in that format
+	// (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
+	// they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
 	//
-	// Public and unlisted pictures answer whoever has the link, private ones their owner alone (a session, or a key
-	// with `images:read`); to anybody else they look like none. `Range`, `If-Range`, `If-None-Match` and HEAD work.
+	// The query shapes it, in this order: `page`, `crop`, `rotate`, `flip`, then `w` and `h` times `dpr` by `fit`, then
+	// `blur` and `background`. A variant is sRGB, upright, without metadata, and never enlarged unless `enlarge` says
+	// so. Frames are kept from GIF and WebP to GIF and WebP; elsewhere the first is taken. It is rendered at the first
+	// demand and a file from then on.
+	//
+	// Anybody may ask for the picture as it is, in any format; for a `w` of 64, 160, 320, 480, 640, 800, 1024, 1280,
+	// 1600, 1920, 2560 or 3840 with `dpr`; and for a `preset`. Anything else needs a signature, which
+	// `POST /api/v1/images/{id}/variants` hands out.
+	//
+	// Public and unlisted pictures answer whoever has the link, private ones their owner (a session, or a key with
+	// `images:read`) and whoever has a signed link that has not expired; to anybody else they look like none. `Range`,
+	// `If-Range`, `If-None-Match` and HEAD work. With the `v` that the API hands out a reply may be kept for ever,
+	// without it for minutes.
 	//
 	// Corresponds with GET /i/{file} (the `GetFile` operationId).
 	GetFile(ctx context.Context, file string, params *GetFileParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1848,8 +2226,9 @@ func (c *Client) ListImages(ctx context.Context, params *ListImagesParams, reqEd
 
 // UploadImageWithBody Upload a picture
 //
-// Stores one JPEG, PNG, GIF or WebP picture (its real format is found from its bytes), either as the `file` field
-// of a form or as the whole body. When it answers, the picture is safe on disk.
+// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes; `readyz`
+// says which of them this instance can read), either as the `file` field of a form or as the whole body. When it
+// answers, the picture is safe on disk.
 //
 // Private metadata (where it was taken, serial numbers, embedded thumbnails) is removed without touching the
 // pixels, unless `keep_metadata` says otherwise; orientation and the colour profile stay. The same bytes again from
@@ -1979,6 +2358,100 @@ func (c *Client) UpdateImageWithBody(ctx context.Context, id ResourceID, params 
 // Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
 func (c *Client) UpdateImageWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateImageRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateImageLinkWithBody Get a link that opens a picture for a while
+//
+// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
+// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
+func (c *Client) CreateImageLinkWithBody(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateImageLinkRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateImageLink Get a link that opens a picture for a while
+//
+// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
+// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
+func (c *Client) CreateImageLink(ctx context.Context, id ResourceID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateImageLinkRequest(c.Server, id, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateImageVariantsWithBody Get links to a picture's variants
+//
+// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
+// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
+// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+//
+// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
+// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
+// path, a question mark, and its query in application/x-www-form-urlencoded with the parameters sorted by name,
+// without `sig`, `v` and `download`; for example over `/i/w7c2xq5kt3mza.webp?fit=cover&h=200&w=300`. With `expires`
+// (seconds since 1970) among the signed parameters the link also opens a private picture until then.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
+func (c *Client) CreateImageVariantsWithBody(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateImageVariantsRequestWithBody(c.Server, id, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateImageVariants Get links to a picture's variants
+//
+// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
+// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
+// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+//
+// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
+// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
+// path, a question mark, and its query in application/x-www-form-urlencoded with the parameters sorted by name,
+// without `sig`, `v` and `download`; for example over `/i/w7c2xq5kt3mza.webp?fit=cover&h=200&w=300`. With `expires`
+// (seconds since 1970) among the signed parameters the link also opens a private picture until then.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
+func (c *Client) CreateImageVariants(ctx context.Context, id ResourceID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateImageVariantsRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2136,11 +2609,23 @@ func (c *Client) GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (
 // GetFile Get a picture
 //
 // The picture itself: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
-// the format: that of the original gives the original to the byte, another one the same picture in that format.
-// With `w` it is made that many pixels wide, or left as it is where it is narrower already.
+// the format: that of the original gives the original to the byte, another one the same picture in that format
+// (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
+// they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
 //
-// Public and unlisted pictures answer whoever has the link, private ones their owner alone (a session, or a key
-// with `images:read`); to anybody else they look like none. `Range`, `If-Range`, `If-None-Match` and HEAD work.
+// The query shapes it, in this order: `page`, `crop`, `rotate`, `flip`, then `w` and `h` times `dpr` by `fit`, then
+// `blur` and `background`. A variant is sRGB, upright, without metadata, and never enlarged unless `enlarge` says
+// so. Frames are kept from GIF and WebP to GIF and WebP; elsewhere the first is taken. It is rendered at the first
+// demand and a file from then on.
+//
+// Anybody may ask for the picture as it is, in any format; for a `w` of 64, 160, 320, 480, 640, 800, 1024, 1280,
+// 1600, 1920, 2560 or 3840 with `dpr`; and for a `preset`. Anything else needs a signature, which
+// `POST /api/v1/images/{id}/variants` hands out.
+//
+// Public and unlisted pictures answer whoever has the link, private ones their owner (a session, or a key with
+// `images:read`) and whoever has a signed link that has not expired; to anybody else they look like none. `Range`,
+// `If-Range`, `If-None-Match` and HEAD work. With the `v` that the API hands out a reply may be kept for ever,
+// without it for minutes.
 //
 // Corresponds with GET /i/{file} (the `GetFile` operationId).
 func (c *Client) GetFile(ctx context.Context, file string, params *GetFileParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3224,6 +3709,100 @@ func NewUpdateImageRequestWithBody(server string, id ResourceID, params *UpdateI
 	return req, nil
 }
 
+// NewCreateImageLinkRequest calls the generic CreateImageLink builder with application/json body
+func NewCreateImageLinkRequest(server string, id ResourceID, body CreateImageLinkJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateImageLinkRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewCreateImageLinkRequestWithBody constructs an http.Request for the CreateImageLink method, with any body, and a specified content type
+func NewCreateImageLinkRequestWithBody(server string, id ResourceID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/images/%s/links", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCreateImageVariantsRequest calls the generic CreateImageVariants builder with application/json body
+func NewCreateImageVariantsRequest(server string, id ResourceID, body CreateImageVariantsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateImageVariantsRequestWithBody(server, id, "application/json", bodyReader)
+}
+
+// NewCreateImageVariantsRequestWithBody constructs an http.Request for the CreateImageVariants method, with any body, and a specified content type
+func NewCreateImageVariantsRequestWithBody(server string, id ResourceID, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "id", id, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/images/%s/variants", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewDeleteSessionsRequest constructs an http.Request for the DeleteSessions method
 func NewDeleteSessionsRequest(server string) (*http.Request, error) {
 	var err error
@@ -3522,9 +4101,213 @@ func NewGetFileRequest(server string, file string, params *GetFileParams) (*http
 		// per the OpenAPI spec (e.g. "color=blue,black,brown").
 		var rawQueryFragments []string
 
+		if params.Preset != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "preset", *params.Preset, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
 		if params.W != nil {
 
 			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "w", *params.W, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.H != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "h", *params.H, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Dpr != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "dpr", *params.Dpr, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Fit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "fit", *params.Fit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Position != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "position", *params.Position, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Crop != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "crop", *params.Crop, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Rotate != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "rotate", *params.Rotate, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Flip != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "flip", *params.Flip, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Page != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Background != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "background", *params.Background, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Blur != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "blur", *params.Blur, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "number", Format: "double"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Enlarge != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "enlarge", *params.Enlarge, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.V != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "v", *params.V, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Download != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "download", *params.Download, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Expires != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "expires", *params.Expires, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sig != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sig", *params.Sig, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			} else {
 				for _, qp := range strings.Split(queryFrag, "&") {
@@ -3860,8 +4643,9 @@ type ClientWithResponsesInterface interface {
 
 	// UploadImageWithBodyWithResponse Upload a picture
 	//
-	// Stores one JPEG, PNG, GIF or WebP picture (its real format is found from its bytes), either as the `file` field
-	// of a form or as the whole body. When it answers, the picture is safe on disk.
+	// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes; `readyz`
+	// says which of them this instance can read), either as the `file` field of a form or as the whole body. When it
+	// answers, the picture is safe on disk.
 	//
 	// Private metadata (where it was taken, serial numbers, embedded thumbnails) is removed without touching the
 	// pixels, unless `keep_metadata` says otherwise; orientation and the colour profile stay. The same bytes again from
@@ -3934,6 +4718,60 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
 	UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error)
+
+	// CreateImageLinkWithBodyWithResponse Get a link that opens a picture for a while
+	//
+	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
+	// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
+	CreateImageLinkWithBodyWithResponse(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error)
+
+	// CreateImageLinkWithResponse Get a link that opens a picture for a while
+	//
+	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
+	// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
+	CreateImageLinkWithResponse(ctx context.Context, id ResourceID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error)
+
+	// CreateImageVariantsWithBodyWithResponse Get links to a picture's variants
+	//
+	// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
+	// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
+	// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+	//
+	// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
+	// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
+	// path, a question mark, and its query in application/x-www-form-urlencoded with the parameters sorted by name,
+	// without `sig`, `v` and `download`; for example over `/i/w7c2xq5kt3mza.webp?fit=cover&h=200&w=300`. With `expires`
+	// (seconds since 1970) among the signed parameters the link also opens a private picture until then.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
+	CreateImageVariantsWithBodyWithResponse(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error)
+
+	// CreateImageVariantsWithResponse Get links to a picture's variants
+	//
+	// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
+	// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
+	// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+	//
+	// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
+	// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
+	// path, a question mark, and its query in application/x-www-form-urlencoded with the parameters sorted by name,
+	// without `sig`, `v` and `download`; for example over `/i/w7c2xq5kt3mza.webp?fit=cover&h=200&w=300`. With `expires`
+	// (seconds since 1970) among the signed parameters the link also opens a private picture until then.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
+	CreateImageVariantsWithResponse(ctx context.Context, id ResourceID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error)
 
 	// DeleteSessionsWithResponse Sign out everywhere
 	//
@@ -4014,11 +4852,23 @@ type ClientWithResponsesInterface interface {
 	// GetFileWithResponse Get a picture
 	//
 	// The picture itself: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
-	// the format: that of the original gives the original to the byte, another one the same picture in that format.
-	// With `w` it is made that many pixels wide, or left as it is where it is narrower already.
+	// the format: that of the original gives the original to the byte, another one the same picture in that format
+	// (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
+	// they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
 	//
-	// Public and unlisted pictures answer whoever has the link, private ones their owner alone (a session, or a key
-	// with `images:read`); to anybody else they look like none. `Range`, `If-Range`, `If-None-Match` and HEAD work.
+	// The query shapes it, in this order: `page`, `crop`, `rotate`, `flip`, then `w` and `h` times `dpr` by `fit`, then
+	// `blur` and `background`. A variant is sRGB, upright, without metadata, and never enlarged unless `enlarge` says
+	// so. Frames are kept from GIF and WebP to GIF and WebP; elsewhere the first is taken. It is rendered at the first
+	// demand and a file from then on.
+	//
+	// Anybody may ask for the picture as it is, in any format; for a `w` of 64, 160, 320, 480, 640, 800, 1024, 1280,
+	// 1600, 1920, 2560 or 3840 with `dpr`; and for a `preset`. Anything else needs a signature, which
+	// `POST /api/v1/images/{id}/variants` hands out.
+	//
+	// Public and unlisted pictures answer whoever has the link, private ones their owner (a session, or a key with
+	// `images:read`) and whoever has a signed link that has not expired; to anybody else they look like none. `Range`,
+	// `If-Range`, `If-None-Match` and HEAD work. With the `v` that the API hands out a reply may be kept for ever,
+	// without it for minutes.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5863,6 +6713,260 @@ func (r UpdateImageResponse) ContentType() string {
 	return ""
 }
 
+// CreateImageLinkResponse401Headers the declared response headers of an HTTP 401 response for CreateImageLink
+type CreateImageLinkResponse401Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate *string
+}
+
+// CreateImageLinkResponseDefaultHeaders the declared response headers of an HTTP default response for CreateImageLink
+type CreateImageLinkResponseDefaultHeaders struct {
+	Allow *string
+}
+
+type CreateImageLinkResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ImageLink
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequestProblem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *UnauthenticatedProblem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ForbiddenProblem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFoundProblem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *TimeoutProblem
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *GoneProblem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLargeProblem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedProblem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *OtherProblem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateImageLinkResponse401Headers
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *CreateImageLinkResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateImageLinkResponse) GetJSON200() *ImageLink {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateImageLinkResponse) GetApplicationProblemJSON400() *BadRequestProblem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateImageLinkResponse) GetApplicationProblemJSON401() *UnauthenticatedProblem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateImageLinkResponse) GetApplicationProblemJSON403() *ForbiddenProblem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateImageLinkResponse) GetApplicationProblemJSON404() *NotFoundProblem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateImageLinkResponse) GetApplicationProblemJSON408() *TimeoutProblem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
+func (r CreateImageLinkResponse) GetApplicationProblemJSON410() *GoneProblem {
+	return r.ApplicationProblemJSON410
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateImageLinkResponse) GetApplicationProblemJSON413() *TooLargeProblem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateImageLinkResponse) GetApplicationProblemJSON415() *UnsupportedProblem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CreateImageLinkResponse) GetApplicationProblemJSON500() *InternalProblem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateImageLinkResponse) GetApplicationProblemJSONDefault() *OtherProblem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateImageLinkResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateImageLinkResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateImageLinkResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateImageLinkResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateImageVariantsResponse401Headers the declared response headers of an HTTP 401 response for CreateImageVariants
+type CreateImageVariantsResponse401Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate *string
+}
+
+// CreateImageVariantsResponseDefaultHeaders the declared response headers of an HTTP default response for CreateImageVariants
+type CreateImageVariantsResponseDefaultHeaders struct {
+	Allow *string
+}
+
+type CreateImageVariantsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ImageVariantList
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequestProblem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *UnauthenticatedProblem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ForbiddenProblem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFoundProblem
+	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
+	ApplicationProblemJSON408 *TimeoutProblem
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *GoneProblem
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLargeProblem
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedProblem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *OtherProblem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateImageVariantsResponse401Headers
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *CreateImageVariantsResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r CreateImageVariantsResponse) GetJSON200() *ImageVariantList {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r CreateImageVariantsResponse) GetApplicationProblemJSON400() *BadRequestProblem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r CreateImageVariantsResponse) GetApplicationProblemJSON401() *UnauthenticatedProblem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r CreateImageVariantsResponse) GetApplicationProblemJSON403() *ForbiddenProblem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r CreateImageVariantsResponse) GetApplicationProblemJSON404() *NotFoundProblem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON408 returns the response for an HTTP 408 `application/problem+json` response
+func (r CreateImageVariantsResponse) GetApplicationProblemJSON408() *TimeoutProblem {
+	return r.ApplicationProblemJSON408
+}
+
+// GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
+func (r CreateImageVariantsResponse) GetApplicationProblemJSON410() *GoneProblem {
+	return r.ApplicationProblemJSON410
+}
+
+// GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
+func (r CreateImageVariantsResponse) GetApplicationProblemJSON413() *TooLargeProblem {
+	return r.ApplicationProblemJSON413
+}
+
+// GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
+func (r CreateImageVariantsResponse) GetApplicationProblemJSON415() *UnsupportedProblem {
+	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r CreateImageVariantsResponse) GetApplicationProblemJSON500() *InternalProblem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r CreateImageVariantsResponse) GetApplicationProblemJSONDefault() *OtherProblem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateImageVariantsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateImageVariantsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateImageVariantsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateImageVariantsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // DeleteSessionsResponse204Headers the declared response headers of an HTTP 204 response for DeleteSessions
 type DeleteSessionsResponse204Headers struct {
 	SetCookie *string
@@ -6538,18 +7642,26 @@ func (r GetHealthResponse) ContentType() string {
 
 // GetFileResponse200Headers the declared response headers of an HTTP 200 response for GetFile
 type GetFileResponse200Headers struct {
-	CacheControl       *string
-	ContentDisposition *string
-	ETag               *string
-	LastModified       *string
+	AccessControlAllowOrigin  *string
+	CacheControl              *string
+	ContentDisposition        *string
+	CrossOriginResourcePolicy *string
+	ETag                      *string
+	LastModified              *string
+	Link                      *string
+	Vary                      *string
 }
 
 // GetFileResponse206Headers the declared response headers of an HTTP 206 response for GetFile
 type GetFileResponse206Headers struct {
-	CacheControl       *string
-	ContentDisposition *string
-	ETag               *string
-	LastModified       *string
+	AccessControlAllowOrigin  *string
+	CacheControl              *string
+	ContentDisposition        *string
+	CrossOriginResourcePolicy *string
+	ETag                      *string
+	LastModified              *string
+	Link                      *string
+	Vary                      *string
 }
 
 // GetFileResponse304Headers the declared response headers of an HTTP 304 response for GetFile
@@ -7172,8 +8284,9 @@ func (c *ClientWithResponses) ListImagesWithResponse(ctx context.Context, params
 
 // UploadImageWithBodyWithResponse Upload a picture
 //
-// Stores one JPEG, PNG, GIF or WebP picture (its real format is found from its bytes), either as the `file` field
-// of a form or as the whole body. When it answers, the picture is safe on disk.
+// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes; `readyz`
+// says which of them this instance can read), either as the `file` field of a form or as the whole body. When it
+// answers, the picture is safe on disk.
 //
 // Private metadata (where it was taken, serial numbers, embedded thumbnails) is removed without touching the
 // pixels, unless `keep_metadata` says otherwise; orientation and the colour profile stay. The same bytes again from
@@ -7287,6 +8400,84 @@ func (c *ClientWithResponses) UpdateImageWithApplicationMergePatchPlusJSONBodyWi
 		return nil, err
 	}
 	return ParseUpdateImageResponse(rsp)
+}
+
+// CreateImageLinkWithBodyWithResponse Get a link that opens a picture for a while
+//
+// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
+// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
+func (c *ClientWithResponses) CreateImageLinkWithBodyWithResponse(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error) {
+	rsp, err := c.CreateImageLinkWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateImageLinkResponse(rsp)
+}
+
+// CreateImageLinkWithResponse Get a link that opens a picture for a while
+//
+// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
+// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
+func (c *ClientWithResponses) CreateImageLinkWithResponse(ctx context.Context, id ResourceID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error) {
+	rsp, err := c.CreateImageLink(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateImageLinkResponse(rsp)
+}
+
+// CreateImageVariantsWithBodyWithResponse Get links to a picture's variants
+//
+// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
+// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
+// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+//
+// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
+// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
+// path, a question mark, and its query in application/x-www-form-urlencoded with the parameters sorted by name,
+// without `sig`, `v` and `download`; for example over `/i/w7c2xq5kt3mza.webp?fit=cover&h=200&w=300`. With `expires`
+// (seconds since 1970) among the signed parameters the link also opens a private picture until then.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
+func (c *ClientWithResponses) CreateImageVariantsWithBodyWithResponse(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error) {
+	rsp, err := c.CreateImageVariantsWithBody(ctx, id, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateImageVariantsResponse(rsp)
+}
+
+// CreateImageVariantsWithResponse Get links to a picture's variants
+//
+// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
+// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
+// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+//
+// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
+// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
+// path, a question mark, and its query in application/x-www-form-urlencoded with the parameters sorted by name,
+// without `sig`, `v` and `download`; for example over `/i/w7c2xq5kt3mza.webp?fit=cover&h=200&w=300`. With `expires`
+// (seconds since 1970) among the signed parameters the link also opens a private picture until then.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
+func (c *ClientWithResponses) CreateImageVariantsWithResponse(ctx context.Context, id ResourceID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error) {
+	rsp, err := c.CreateImageVariants(ctx, id, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateImageVariantsResponse(rsp)
 }
 
 // DeleteSessionsWithResponse Sign out everywhere
@@ -7416,11 +8607,23 @@ func (c *ClientWithResponses) GetHealthWithResponse(ctx context.Context, reqEdit
 // GetFileWithResponse Get a picture
 //
 // The picture itself: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
-// the format: that of the original gives the original to the byte, another one the same picture in that format.
-// With `w` it is made that many pixels wide, or left as it is where it is narrower already.
+// the format: that of the original gives the original to the byte, another one the same picture in that format
+// (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
+// they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
 //
-// Public and unlisted pictures answer whoever has the link, private ones their owner alone (a session, or a key
-// with `images:read`); to anybody else they look like none. `Range`, `If-Range`, `If-None-Match` and HEAD work.
+// The query shapes it, in this order: `page`, `crop`, `rotate`, `flip`, then `w` and `h` times `dpr` by `fit`, then
+// `blur` and `background`. A variant is sRGB, upright, without metadata, and never enlarged unless `enlarge` says
+// so. Frames are kept from GIF and WebP to GIF and WebP; elsewhere the first is taken. It is rendered at the first
+// demand and a file from then on.
+//
+// Anybody may ask for the picture as it is, in any format; for a `w` of 64, 160, 320, 480, 640, 800, 1024, 1280,
+// 1600, 1920, 2560 or 3840 with `dpr`; and for a `preset`. Anything else needs a signature, which
+// `POST /api/v1/images/{id}/variants` hands out.
+//
+// Public and unlisted pictures answer whoever has the link, private ones their owner (a session, or a key with
+// `images:read`) and whoever has a signed link that has not expired; to anybody else they look like none. `Range`,
+// `If-Range`, `If-None-Match` and HEAD work. With the `v` that the API hands out a reply may be kept for ever,
+// without it for minutes.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -9453,6 +10656,272 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 	return response, nil
 }
 
+// ParseCreateImageLinkResponse parses an HTTP response from a CreateImageLinkWithResponse call
+func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateImageLinkResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ImageLink
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequestProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest UnauthenticatedProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ForbiddenProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFoundProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest TimeoutProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest GoneProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLargeProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest OtherProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers CreateImageLinkResponse401Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case true:
+		var headers CreateImageLinkResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateImageVariantsResponse parses an HTTP response from a CreateImageVariantsWithResponse call
+func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateImageVariantsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ImageVariantList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequestProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest UnauthenticatedProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ForbiddenProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFoundProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 408:
+		var dest TimeoutProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON408 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest GoneProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLargeProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest OtherProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers CreateImageVariantsResponse401Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case true:
+		var headers CreateImageVariantsResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
 // ParseDeleteSessionsResponse parses an HTTP response from a DeleteSessionsWithResponse call
 func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -10294,6 +11763,13 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers GetFileResponse200Headers
+		if values := rsp.Header.Values("Access-Control-Allow-Origin"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Access-Control-Allow-Origin", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AccessControlAllowOrigin = &value
+		}
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -10308,6 +11784,13 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 			}
 			headers.ContentDisposition = &value
 		}
+		if values := rsp.Header.Values("Cross-Origin-Resource-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cross-Origin-Resource-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CrossOriginResourcePolicy = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -10321,10 +11804,31 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 				return nil, err
 			}
 			headers.LastModified = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("Vary"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Vary", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Vary = &value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 206:
 		var headers GetFileResponse206Headers
+		if values := rsp.Header.Values("Access-Control-Allow-Origin"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Access-Control-Allow-Origin", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AccessControlAllowOrigin = &value
+		}
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -10339,6 +11843,13 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 			}
 			headers.ContentDisposition = &value
 		}
+		if values := rsp.Header.Values("Cross-Origin-Resource-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cross-Origin-Resource-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CrossOriginResourcePolicy = &value
+		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -10352,6 +11863,20 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 				return nil, err
 			}
 			headers.LastModified = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("Vary"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Vary", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Vary = &value
 		}
 		response.Headers206 = &headers
 	case rsp.StatusCode == 304:

@@ -123,6 +123,51 @@ func (e FieldErrorIn) Valid() bool {
 	}
 }
 
+// Defines values for Fit.
+const (
+	Contain Fit = "contain"
+	Cover   Fit = "cover"
+	Fill    Fit = "fill"
+	Inside  Fit = "inside"
+)
+
+// Valid indicates whether the value is a known member of the Fit enum.
+func (e Fit) Valid() bool {
+	switch e {
+	case Contain:
+		return true
+	case Cover:
+		return true
+	case Fill:
+		return true
+	case Inside:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Flip.
+const (
+	Both       Flip = "both"
+	Horizontal Flip = "horizontal"
+	Vertical   Flip = "vertical"
+)
+
+// Valid indicates whether the value is a known member of the Flip enum.
+func (e Flip) Valid() bool {
+	switch e {
+	case Both:
+		return true
+	case Horizontal:
+		return true
+	case Vertical:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk HealthStatus = "ok"
@@ -140,22 +185,103 @@ func (e HealthStatus) Valid() bool {
 
 // Defines values for MediaType.
 const (
+	ImageAvif MediaType = "image/avif"
 	ImageGif  MediaType = "image/gif"
+	ImageHeic MediaType = "image/heic"
 	ImageJpeg MediaType = "image/jpeg"
 	ImagePng  MediaType = "image/png"
+	ImageTiff MediaType = "image/tiff"
 	ImageWebp MediaType = "image/webp"
 )
 
 // Valid indicates whether the value is a known member of the MediaType enum.
 func (e MediaType) Valid() bool {
 	switch e {
+	case ImageAvif:
+		return true
 	case ImageGif:
+		return true
+	case ImageHeic:
 		return true
 	case ImageJpeg:
 		return true
 	case ImagePng:
 		return true
+	case ImageTiff:
+		return true
 	case ImageWebp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OutputFormat.
+const (
+	Avif OutputFormat = "avif"
+	Gif  OutputFormat = "gif"
+	Jpeg OutputFormat = "jpeg"
+	Png  OutputFormat = "png"
+	Webp OutputFormat = "webp"
+)
+
+// Valid indicates whether the value is a known member of the OutputFormat enum.
+func (e OutputFormat) Valid() bool {
+	switch e {
+	case Avif:
+		return true
+	case Gif:
+		return true
+	case Jpeg:
+		return true
+	case Png:
+		return true
+	case Webp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Position.
+const (
+	Attention   Position = "attention"
+	Bottom      Position = "bottom"
+	BottomLeft  Position = "bottom_left"
+	BottomRight Position = "bottom_right"
+	Center      Position = "center"
+	Entropy     Position = "entropy"
+	Left        Position = "left"
+	Right       Position = "right"
+	Top         Position = "top"
+	TopLeft     Position = "top_left"
+	TopRight    Position = "top_right"
+)
+
+// Valid indicates whether the value is a known member of the Position enum.
+func (e Position) Valid() bool {
+	switch e {
+	case Attention:
+		return true
+	case Bottom:
+		return true
+	case BottomLeft:
+		return true
+	case BottomRight:
+		return true
+	case Center:
+		return true
+	case Entropy:
+		return true
+	case Left:
+		return true
+	case Right:
+		return true
+	case Top:
+		return true
+	case TopLeft:
+		return true
+	case TopRight:
 		return true
 	default:
 		return false
@@ -258,54 +384,6 @@ func (e UploadImageParamsFormat) Valid() bool {
 	case JSON:
 		return true
 	case Txt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for GetFileParamsW.
-const (
-	N1024 GetFileParamsW = 1024
-	N1280 GetFileParamsW = 1280
-	N160  GetFileParamsW = 160
-	N1600 GetFileParamsW = 1600
-	N1920 GetFileParamsW = 1920
-	N2560 GetFileParamsW = 2560
-	N320  GetFileParamsW = 320
-	N3840 GetFileParamsW = 3840
-	N480  GetFileParamsW = 480
-	N64   GetFileParamsW = 64
-	N640  GetFileParamsW = 640
-	N800  GetFileParamsW = 800
-)
-
-// Valid indicates whether the value is a known member of the GetFileParamsW enum.
-func (e GetFileParamsW) Valid() bool {
-	switch e {
-	case N1024:
-		return true
-	case N1280:
-		return true
-	case N160:
-		return true
-	case N1600:
-		return true
-	case N1920:
-		return true
-	case N2560:
-		return true
-	case N320:
-		return true
-	case N3840:
-		return true
-	case N480:
-		return true
-	case N64:
-		return true
-	case N640:
-		return true
-	case N800:
 		return true
 	default:
 		return false
@@ -602,6 +680,25 @@ type FieldError struct {
 // Example: query
 type FieldErrorIn string
 
+// Fit How a picture comes into a box.
+//
+// Example: cover
+type Fit string
+
+// Flip Left becomes right, top becomes bottom, or both.
+//
+// Example: horizontal
+type Flip string
+
+// Formats What this instance's decoders can do.
+type Formats struct {
+	// Input Types that can be uploaded.
+	Input []MediaType `json:"input"`
+
+	// Output Types that variants can be made in.
+	Output []MediaType `json:"output"`
+}
+
 // Health Whether the process is alive.
 type Health struct {
 	// Status Always ok.
@@ -687,6 +784,9 @@ type Image struct {
 	// Example: 1QcSHQRnh493V4dIh4eXh1h4kJUI
 	Placeholder string `json:"placeholder"`
 
+	// Variants Smaller copies, ready for a picture element: every format in ascending width. Lists leave it out.
+	Variants *[]ImageVariant `json:"variants,omitempty"`
+
 	// AccountName A public, unique name of 2 to 32 lower-case letters, digits, hyphens and underscores.
 	//
 	// Example: anna
@@ -701,6 +801,35 @@ type Image struct {
 	//
 	// Example: 2026-11-23T10:00:00Z
 	UpdatedAt Time `json:"updated_at"`
+}
+
+// ImageLink A link that opens a picture until it expires.
+type ImageLink struct {
+	// URL The link.
+	//
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg?expires=1764000000&sig=m1Kd0SXfG8mZ4cJx7Qp2Vb9tLr5nWy3aEo6uHsTiYkA
+	URL string `json:"url"`
+
+	// ExpiresAt RFC 3339, UTC.
+	//
+	// Example: 2026-11-23T10:00:00Z
+	ExpiresAt Time `json:"expires_at"`
+}
+
+// ImageLinkCreate A link that is wanted for a while.
+type ImageLinkCreate struct {
+	// Download Let a browser save the picture instead of showing it.
+	//
+	// Example: false
+	Download *bool `json:"download,omitempty"`
+
+	// ExpiresIn Seconds until it ends.
+	//
+	// Example: 3600
+	ExpiresIn int32 `json:"expires_in"`
+
+	// Variant What is to become of a picture, in the words of `GET /i/{file}`.
+	Variant *VariantShape `json:"variant,omitempty"`
 }
 
 // ImageList A page of pictures.
@@ -773,6 +902,41 @@ type ImageUpload struct {
 	Visibility *Visibility `json:"visibility,omitempty"`
 }
 
+// ImageVariant A link to a picture in another size or format.
+type ImageVariant struct {
+	// Width Pixels.
+	//
+	// Example: 320
+	Width int32 `json:"width"`
+
+	// Height Pixels.
+	//
+	// Example: 240
+	Height int32 `json:"height"`
+
+	// MediaType The original's real type.
+	//
+	// Example: image/jpeg
+	MediaType MediaType `json:"media_type"`
+
+	// URL The link.
+	//
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320
+	URL string `json:"url"`
+}
+
+// ImageVariantList Links, in the order in which they were asked for.
+type ImageVariantList struct {
+	// Items The links.
+	Items []ImageVariant `json:"items"`
+}
+
+// ImageVariantsCreate The shapes that links are wanted for.
+type ImageVariantsCreate struct {
+	// Variants The shapes.
+	Variants []VariantShape `json:"variants"`
+}
+
 // MediaType The original's real type.
 //
 // Example: image/jpeg
@@ -783,10 +947,20 @@ type MediaType string
 // Example: eyJzIjoiY3JlYXRlZF9hdCJ9
 type NextCursor = string
 
+// OutputFormat A format that pictures can be made in.
+//
+// Example: webp
+type OutputFormat string
+
 // Password At least 10 characters of any kind.
 //
 // Example: a long and private sentence
 type Password = string
+
+// Position A corner, side or the centre; or `attention`, what draws the eye, or `entropy`, where most is going on.
+//
+// Example: attention
+type Position string
 
 // Problem A problem document (RFC 9457).
 type Problem struct {
@@ -840,6 +1014,9 @@ type Readiness struct {
 	//
 	// Example: ok
 	Decoders CheckStatus `json:"decoders"`
+
+	// Formats What this instance's decoders can do.
+	Formats Formats `json:"formats"`
 }
 
 // Scope What an API key may do.
@@ -930,6 +1107,84 @@ type Usage struct {
 	//
 	// Example: 10737418240
 	QuotaBytes nullable.Nullable[int64] `json:"quota_bytes"`
+}
+
+// VariantShape What is to become of a picture, in the words of `GET /i/{file}`.
+type VariantShape struct {
+	// Background A colour in hexadecimal.
+	//
+	// Example: ff8800
+	Background *string `json:"background,omitempty"`
+
+	// Blur The standard deviation of a Gaussian blur in pixels.
+	//
+	// Example: 4
+	Blur *float64 `json:"blur,omitempty"`
+
+	// Crop x, y, width and height of the part to take.
+	//
+	// Example: 100,50,800,600
+	Crop *string `json:"crop,omitempty"`
+
+	// Dpr Pixels of the screen for each of w and h.
+	//
+	// Example: 2
+	Dpr *float64 `json:"dpr,omitempty"`
+
+	// Enlarge Let the result have more pixels than the picture.
+	//
+	// Example: false
+	Enlarge *bool `json:"enlarge,omitempty"`
+
+	// Fit How a picture comes into a box.
+	//
+	// Example: cover
+	Fit *Fit `json:"fit,omitempty"`
+
+	// Flip Left becomes right, top becomes bottom, or both.
+	//
+	// Example: horizontal
+	Flip *Flip `json:"flip,omitempty"`
+
+	// Format A format that pictures can be made in.
+	//
+	// Example: webp
+	Format *OutputFormat `json:"format,omitempty"`
+
+	// H The height of the box.
+	//
+	// Example: 200
+	H *int32 `json:"h,omitempty"`
+
+	// Page The frame to take.
+	//
+	// Example: 1
+	Page *int32 `json:"page,omitempty"`
+
+	// Position A corner, side or the centre; or `attention`, what draws the eye, or `entropy`, where most is going on.
+	//
+	// Example: attention
+	Position *Position `json:"position,omitempty"`
+
+	// Preset A shape of the instance's settings.
+	//
+	// Example: avatar
+	Preset *string `json:"preset,omitempty"`
+
+	// Q The encoder's quality.
+	//
+	// Example: 75
+	Q *int32 `json:"q,omitempty"`
+
+	// Rotate Degrees, clockwise.
+	//
+	// Example: 90
+	Rotate *int32 `json:"rotate,omitempty"`
+
+	// W The width of the box.
+	//
+	// Example: 300
+	W *int32 `json:"w,omitempty"`
 }
 
 // Visibility `public` is in the feed, `unlisted` is for whoever has the link, `private` for its owner.
@@ -1170,15 +1425,65 @@ type CreateSessionParams struct {
 
 // GetFileParams defines parameters for GetFile.
 type GetFileParams struct {
-	// W The width in pixels, one of a fixed ladder. For JPEG, PNG and WebP.
-	W *GetFileParamsW `form:"w,omitempty" json:"w,omitempty"`
+	// Preset A shape by the name that this instance's settings give it. Only `dpr` goes beside it.
+	Preset *string `form:"preset,omitempty" json:"preset,omitempty"`
+
+	// W The width of the box in pixels.
+	W *int32 `form:"w,omitempty" json:"w,omitempty"`
+
+	// H The height of the box in pixels.
+	H *int32 `form:"h,omitempty" json:"h,omitempty"`
+
+	// Dpr Pixels of the screen for each of `w` and `h`.
+	Dpr *float64 `form:"dpr,omitempty" json:"dpr,omitempty"`
+
+	// Fit How the picture comes into a box of which both sides are given: `inside` as large as goes in (also when this is
+	// absent), `cover` fills it and cuts what sticks out, `contain` goes in whole and fills the rest with
+	// `background`, `fill` is stretched.
+	Fit *Fit `form:"fit,omitempty" json:"fit,omitempty"`
+
+	// Position Which part `cover` keeps, and where `contain` puts the picture. The centre when absent.
+	Position *Position `form:"position,omitempty" json:"position,omitempty"`
+
+	// Crop The part to take, before anything else; x, y, width and height in pixels of the original as it is seen.
+	Crop *string `form:"crop,omitempty" json:"crop,omitempty"`
+
+	// Rotate Degrees to turn by, clockwise.
+	Rotate *int32 `form:"rotate,omitempty" json:"rotate,omitempty"`
+
+	// Flip Mirrors the picture.
+	Flip *Flip `form:"flip,omitempty" json:"flip,omitempty"`
+
+	// Page The frame to take of what moves, from 1.
+	Page *int32 `form:"page,omitempty" json:"page,omitempty"`
+
+	// Q The encoder's quality; of no meaning to PNG and GIF. The format's own choice when absent.
+	Q *int32 `form:"q,omitempty" json:"q,omitempty"`
+
+	// Background A colour to lay under what is transparent, in hexadecimal. White where a format has no transparency.
+	Background *string `form:"background,omitempty" json:"background,omitempty"`
+
+	// Blur The standard deviation of a Gaussian blur, in pixels of the result.
+	Blur *float64 `form:"blur,omitempty" json:"blur,omitempty"`
+
+	// Enlarge Let the result have more pixels than the picture.
+	Enlarge *bool `form:"enlarge,omitempty" json:"enlarge,omitempty"`
+
+	// V The version that the API hands out; only how long a reply may be kept depends on it.
+	V *string `form:"v,omitempty" json:"v,omitempty"`
+
+	// Download Let a browser save the picture instead of showing it.
+	Download *bool `form:"download,omitempty" json:"download,omitempty"`
+
+	// Expires When a signed link ends, in seconds since 1970.
+	Expires *int64 `form:"expires,omitempty" json:"expires,omitempty"`
+
+	// Sig The link's signature.
+	Sig *string `form:"sig,omitempty" json:"sig,omitempty"`
 
 	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
-
-// GetFileParamsW defines parameters for GetFile.
-type GetFileParamsW int32
 
 // GetContractJSONParams defines parameters for GetContractJSON.
 type GetContractJSONParams struct {
@@ -1209,6 +1514,12 @@ type BulkUpdateImagesJSONRequestBody = BulkUpdate
 
 // UpdateImageApplicationMergePatchPlusJSONRequestBody defines body for UpdateImage for application/merge-patch+json ContentType.
 type UpdateImageApplicationMergePatchPlusJSONRequestBody = ImagePatch
+
+// CreateImageLinkJSONRequestBody defines body for CreateImageLink for application/json ContentType.
+type CreateImageLinkJSONRequestBody = ImageLinkCreate
+
+// CreateImageVariantsJSONRequestBody defines body for CreateImageVariants for application/json ContentType.
+type CreateImageVariantsJSONRequestBody = ImageVariantsCreate
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = SessionCreate
@@ -1263,6 +1574,12 @@ type ServerInterface interface {
 	// UpdateImage Change a picture's data
 	// (PATCH /api/v1/images/{id})
 	UpdateImage(ctx echo.Context, id ResourceID, params UpdateImageParams) error
+	// CreateImageLink Get a link that opens a picture for a while
+	// (POST /api/v1/images/{id}/links)
+	CreateImageLink(ctx echo.Context, id ResourceID) error
+	// CreateImageVariants Get links to a picture's variants
+	// (POST /api/v1/images/{id}/variants)
+	CreateImageVariants(ctx echo.Context, id ResourceID) error
 	// DeleteSessions Sign out everywhere
 	// (DELETE /api/v1/sessions)
 	DeleteSessions(ctx echo.Context) error
@@ -1830,6 +2147,38 @@ func (w *ServerInterfaceWrapper) UpdateImage(ctx echo.Context) error {
 	return err
 }
 
+// CreateImageLink converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateImageLink(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ResourceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateImageLink(ctx, id)
+	return err
+}
+
+// CreateImageVariants converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateImageVariants(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ResourceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateImageVariants(ctx, id)
+	return err
+}
+
 // DeleteSessions converts echo context to params.
 func (w *ServerInterfaceWrapper) DeleteSessions(ctx echo.Context) error {
 	var err error
@@ -1949,11 +2298,130 @@ func (w *ServerInterfaceWrapper) GetFile(ctx echo.Context) error {
 
 	// Parameter object where we will unmarshal all parameters from the context
 	var params GetFileParams
+	// ------------- Optional query parameter "preset" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "preset", ctx.QueryParams(), &params.Preset, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter preset: %s", err))
+	}
+
 	// ------------- Optional query parameter "w" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "w", ctx.QueryParams(), &params.W, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter w: %s", err))
+	}
+
+	// ------------- Optional query parameter "h" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "h", ctx.QueryParams(), &params.H, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter h: %s", err))
+	}
+
+	// ------------- Optional query parameter "dpr" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "dpr", ctx.QueryParams(), &params.Dpr, runtime.BindQueryParameterOptions{Type: "number", Format: "double"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter dpr: %s", err))
+	}
+
+	// ------------- Optional query parameter "fit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "fit", ctx.QueryParams(), &params.Fit, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter fit: %s", err))
+	}
+
+	// ------------- Optional query parameter "position" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "position", ctx.QueryParams(), &params.Position, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter position: %s", err))
+	}
+
+	// ------------- Optional query parameter "crop" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "crop", ctx.QueryParams(), &params.Crop, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter crop: %s", err))
+	}
+
+	// ------------- Optional query parameter "rotate" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "rotate", ctx.QueryParams(), &params.Rotate, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rotate: %s", err))
+	}
+
+	// ------------- Optional query parameter "flip" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "flip", ctx.QueryParams(), &params.Flip, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter flip: %s", err))
+	}
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "background" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "background", ctx.QueryParams(), &params.Background, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter background: %s", err))
+	}
+
+	// ------------- Optional query parameter "blur" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "blur", ctx.QueryParams(), &params.Blur, runtime.BindQueryParameterOptions{Type: "number", Format: "double"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter blur: %s", err))
+	}
+
+	// ------------- Optional query parameter "enlarge" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "enlarge", ctx.QueryParams(), &params.Enlarge, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter enlarge: %s", err))
+	}
+
+	// ------------- Optional query parameter "v" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "v", ctx.QueryParams(), &params.V, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter v: %s", err))
+	}
+
+	// ------------- Optional query parameter "download" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "download", ctx.QueryParams(), &params.Download, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter download: %s", err))
+	}
+
+	// ------------- Optional query parameter "expires" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "expires", ctx.QueryParams(), &params.Expires, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter expires: %s", err))
+	}
+
+	// ------------- Optional query parameter "sig" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sig", ctx.QueryParams(), &params.Sig, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sig: %s", err))
 	}
 
 	headers := ctx.Request().Header
@@ -2107,6 +2575,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.DELETE(options.BaseURL+"/api/v1/images/:id", wrapper.DeleteImage, options.OperationMiddlewares["deleteImage"]...)
 	router.GET(options.BaseURL+"/api/v1/images/:id", wrapper.GetImage, options.OperationMiddlewares["getImage"]...)
 	router.PATCH(options.BaseURL+"/api/v1/images/:id", wrapper.UpdateImage, options.OperationMiddlewares["updateImage"]...)
+	router.POST(options.BaseURL+"/api/v1/images/:id/links", wrapper.CreateImageLink, options.OperationMiddlewares["createImageLink"]...)
+	router.POST(options.BaseURL+"/api/v1/images/:id/variants", wrapper.CreateImageVariants, options.OperationMiddlewares["createImageVariants"]...)
 	router.POST(options.BaseURL+"/api/v1/images/bulk", wrapper.BulkUpdateImages, options.OperationMiddlewares["bulkUpdateImages"]...)
 	router.DELETE(options.BaseURL+"/api/v1/sessions", wrapper.DeleteSessions, options.OperationMiddlewares["deleteSessions"]...)
 	router.GET(options.BaseURL+"/api/v1/sessions", wrapper.ListSessions, options.OperationMiddlewares["listSessions"]...)
@@ -4824,6 +5294,400 @@ func (response UpdateImagedefaultApplicationProblemPlusJSONResponse) VisitUpdate
 	return err
 }
 
+type CreateImageLinkRequestObject struct {
+	ID   ResourceID `json:"id"`
+	Body *CreateImageLinkJSONRequestBody
+}
+
+type CreateImageLinkResponseObject interface {
+	VisitCreateImageLinkResponse(w http.ResponseWriter) error
+}
+
+type CreateImageLink200JSONResponse ImageLink
+
+func (response CreateImageLink200JSONResponse) VisitCreateImageLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageLink400ApplicationProblemPlusJSONResponse struct {
+	BadRequestProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageLink400ApplicationProblemPlusJSONResponse) VisitCreateImageLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageLink401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageLink401ApplicationProblemPlusJSONResponse) VisitCreateImageLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageLink403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageLink403ApplicationProblemPlusJSONResponse) VisitCreateImageLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageLink404ApplicationProblemPlusJSONResponse struct {
+	NotFoundProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageLink404ApplicationProblemPlusJSONResponse) VisitCreateImageLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageLink408ApplicationProblemPlusJSONResponse struct {
+	TimeoutProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageLink408ApplicationProblemPlusJSONResponse) VisitCreateImageLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageLink410ApplicationProblemPlusJSONResponse struct {
+	GoneProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageLink410ApplicationProblemPlusJSONResponse) VisitCreateImageLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageLink413ApplicationProblemPlusJSONResponse struct {
+	TooLargeProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageLink413ApplicationProblemPlusJSONResponse) VisitCreateImageLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageLink415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageLink415ApplicationProblemPlusJSONResponse) VisitCreateImageLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageLink500ApplicationProblemPlusJSONResponse struct {
+	InternalProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageLink500ApplicationProblemPlusJSONResponse) VisitCreateImageLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    OtherProblemResponseHeaders
+	StatusCode int
+}
+
+func (response CreateImageLinkdefaultApplicationProblemPlusJSONResponse) VisitCreateImageLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageVariantsRequestObject struct {
+	ID   ResourceID `json:"id"`
+	Body *CreateImageVariantsJSONRequestBody
+}
+
+type CreateImageVariantsResponseObject interface {
+	VisitCreateImageVariantsResponse(w http.ResponseWriter) error
+}
+
+type CreateImageVariants200JSONResponse ImageVariantList
+
+func (response CreateImageVariants200JSONResponse) VisitCreateImageVariantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageVariants400ApplicationProblemPlusJSONResponse struct {
+	BadRequestProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageVariants400ApplicationProblemPlusJSONResponse) VisitCreateImageVariantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageVariants401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageVariants401ApplicationProblemPlusJSONResponse) VisitCreateImageVariantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageVariants403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageVariants403ApplicationProblemPlusJSONResponse) VisitCreateImageVariantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageVariants404ApplicationProblemPlusJSONResponse struct {
+	NotFoundProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageVariants404ApplicationProblemPlusJSONResponse) VisitCreateImageVariantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageVariants408ApplicationProblemPlusJSONResponse struct {
+	TimeoutProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageVariants408ApplicationProblemPlusJSONResponse) VisitCreateImageVariantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(408)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageVariants410ApplicationProblemPlusJSONResponse struct {
+	GoneProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageVariants410ApplicationProblemPlusJSONResponse) VisitCreateImageVariantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageVariants413ApplicationProblemPlusJSONResponse struct {
+	TooLargeProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageVariants413ApplicationProblemPlusJSONResponse) VisitCreateImageVariantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageVariants415ApplicationProblemPlusJSONResponse struct {
+	UnsupportedProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageVariants415ApplicationProblemPlusJSONResponse) VisitCreateImageVariantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageVariants500ApplicationProblemPlusJSONResponse struct {
+	InternalProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageVariants500ApplicationProblemPlusJSONResponse) VisitCreateImageVariantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageVariantsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    OtherProblemResponseHeaders
+	StatusCode int
+}
+
+func (response CreateImageVariantsdefaultApplicationProblemPlusJSONResponse) VisitCreateImageVariantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteSessionsRequestObject struct {
 }
 
@@ -5735,10 +6599,59 @@ type GetFileResponseObject interface {
 }
 
 type GetFile200ResponseHeaders struct {
-	CacheControl       *string
-	ContentDisposition *string
-	ETag               *string
-	LastModified       *string
+	AccessControlAllowOrigin  *string
+	CacheControl              *string
+	ContentDisposition        *string
+	CrossOriginResourcePolicy *string
+	ETag                      *string
+	LastModified              *string
+	Link                      *string
+	Vary                      *string
+}
+
+type GetFile200ImageAvifResponse struct {
+	Body          io.Reader
+	Headers       GetFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetFile200ImageAvifResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/avif")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AccessControlAllowOrigin != nil {
+		w.Header().Set("Access-Control-Allow-Origin", fmt.Sprint(*response.Headers.AccessControlAllowOrigin))
+	}
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.CrossOriginResourcePolicy != nil {
+		w.Header().Set("Cross-Origin-Resource-Policy", fmt.Sprint(*response.Headers.CrossOriginResourcePolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.Vary != nil {
+		w.Header().Set("Vary", fmt.Sprint(*response.Headers.Vary))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
 }
 
 type GetFile200ImageGifResponse struct {
@@ -5753,17 +6666,74 @@ func (response GetFile200ImageGifResponse) VisitGetFileResponse(w http.ResponseW
 	if response.ContentLength != 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
+	if response.Headers.AccessControlAllowOrigin != nil {
+		w.Header().Set("Access-Control-Allow-Origin", fmt.Sprint(*response.Headers.AccessControlAllowOrigin))
+	}
 	if response.Headers.CacheControl != nil {
 		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
 	}
 	if response.Headers.ContentDisposition != nil {
 		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
 	}
+	if response.Headers.CrossOriginResourcePolicy != nil {
+		w.Header().Set("Cross-Origin-Resource-Policy", fmt.Sprint(*response.Headers.CrossOriginResourcePolicy))
+	}
 	if response.Headers.ETag != nil {
 		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
 	}
 	if response.Headers.LastModified != nil {
 		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.Vary != nil {
+		w.Header().Set("Vary", fmt.Sprint(*response.Headers.Vary))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile200ImageHeicResponse struct {
+	Body          io.Reader
+	Headers       GetFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetFile200ImageHeicResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/heic")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AccessControlAllowOrigin != nil {
+		w.Header().Set("Access-Control-Allow-Origin", fmt.Sprint(*response.Headers.AccessControlAllowOrigin))
+	}
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.CrossOriginResourcePolicy != nil {
+		w.Header().Set("Cross-Origin-Resource-Policy", fmt.Sprint(*response.Headers.CrossOriginResourcePolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.Vary != nil {
+		w.Header().Set("Vary", fmt.Sprint(*response.Headers.Vary))
 	}
 	w.WriteHeader(200)
 
@@ -5786,17 +6756,29 @@ func (response GetFile200ImageJpegResponse) VisitGetFileResponse(w http.Response
 	if response.ContentLength != 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
+	if response.Headers.AccessControlAllowOrigin != nil {
+		w.Header().Set("Access-Control-Allow-Origin", fmt.Sprint(*response.Headers.AccessControlAllowOrigin))
+	}
 	if response.Headers.CacheControl != nil {
 		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
 	}
 	if response.Headers.ContentDisposition != nil {
 		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
 	}
+	if response.Headers.CrossOriginResourcePolicy != nil {
+		w.Header().Set("Cross-Origin-Resource-Policy", fmt.Sprint(*response.Headers.CrossOriginResourcePolicy))
+	}
 	if response.Headers.ETag != nil {
 		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
 	}
 	if response.Headers.LastModified != nil {
 		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.Vary != nil {
+		w.Header().Set("Vary", fmt.Sprint(*response.Headers.Vary))
 	}
 	w.WriteHeader(200)
 
@@ -5819,17 +6801,74 @@ func (response GetFile200ImagePngResponse) VisitGetFileResponse(w http.ResponseW
 	if response.ContentLength != 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
+	if response.Headers.AccessControlAllowOrigin != nil {
+		w.Header().Set("Access-Control-Allow-Origin", fmt.Sprint(*response.Headers.AccessControlAllowOrigin))
+	}
 	if response.Headers.CacheControl != nil {
 		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
 	}
 	if response.Headers.ContentDisposition != nil {
 		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
 	}
+	if response.Headers.CrossOriginResourcePolicy != nil {
+		w.Header().Set("Cross-Origin-Resource-Policy", fmt.Sprint(*response.Headers.CrossOriginResourcePolicy))
+	}
 	if response.Headers.ETag != nil {
 		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
 	}
 	if response.Headers.LastModified != nil {
 		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.Vary != nil {
+		w.Header().Set("Vary", fmt.Sprint(*response.Headers.Vary))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile200ImageTiffResponse struct {
+	Body          io.Reader
+	Headers       GetFile200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetFile200ImageTiffResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/tiff")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AccessControlAllowOrigin != nil {
+		w.Header().Set("Access-Control-Allow-Origin", fmt.Sprint(*response.Headers.AccessControlAllowOrigin))
+	}
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.CrossOriginResourcePolicy != nil {
+		w.Header().Set("Cross-Origin-Resource-Policy", fmt.Sprint(*response.Headers.CrossOriginResourcePolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.Vary != nil {
+		w.Header().Set("Vary", fmt.Sprint(*response.Headers.Vary))
 	}
 	w.WriteHeader(200)
 
@@ -5852,17 +6891,29 @@ func (response GetFile200ImageWebpResponse) VisitGetFileResponse(w http.Response
 	if response.ContentLength != 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
+	if response.Headers.AccessControlAllowOrigin != nil {
+		w.Header().Set("Access-Control-Allow-Origin", fmt.Sprint(*response.Headers.AccessControlAllowOrigin))
+	}
 	if response.Headers.CacheControl != nil {
 		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
 	}
 	if response.Headers.ContentDisposition != nil {
 		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
 	}
+	if response.Headers.CrossOriginResourcePolicy != nil {
+		w.Header().Set("Cross-Origin-Resource-Policy", fmt.Sprint(*response.Headers.CrossOriginResourcePolicy))
+	}
 	if response.Headers.ETag != nil {
 		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
 	}
 	if response.Headers.LastModified != nil {
 		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.Vary != nil {
+		w.Header().Set("Vary", fmt.Sprint(*response.Headers.Vary))
 	}
 	w.WriteHeader(200)
 
@@ -5874,10 +6925,59 @@ func (response GetFile200ImageWebpResponse) VisitGetFileResponse(w http.Response
 }
 
 type GetFile206ResponseHeaders struct {
-	CacheControl       *string
-	ContentDisposition *string
-	ETag               *string
-	LastModified       *string
+	AccessControlAllowOrigin  *string
+	CacheControl              *string
+	ContentDisposition        *string
+	CrossOriginResourcePolicy *string
+	ETag                      *string
+	LastModified              *string
+	Link                      *string
+	Vary                      *string
+}
+
+type GetFile206ImageAvifResponse struct {
+	Body          io.Reader
+	Headers       GetFile206ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetFile206ImageAvifResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/avif")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AccessControlAllowOrigin != nil {
+		w.Header().Set("Access-Control-Allow-Origin", fmt.Sprint(*response.Headers.AccessControlAllowOrigin))
+	}
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.CrossOriginResourcePolicy != nil {
+		w.Header().Set("Cross-Origin-Resource-Policy", fmt.Sprint(*response.Headers.CrossOriginResourcePolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.Vary != nil {
+		w.Header().Set("Vary", fmt.Sprint(*response.Headers.Vary))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
 }
 
 type GetFile206ImageGifResponse struct {
@@ -5892,17 +6992,74 @@ func (response GetFile206ImageGifResponse) VisitGetFileResponse(w http.ResponseW
 	if response.ContentLength != 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
+	if response.Headers.AccessControlAllowOrigin != nil {
+		w.Header().Set("Access-Control-Allow-Origin", fmt.Sprint(*response.Headers.AccessControlAllowOrigin))
+	}
 	if response.Headers.CacheControl != nil {
 		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
 	}
 	if response.Headers.ContentDisposition != nil {
 		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
 	}
+	if response.Headers.CrossOriginResourcePolicy != nil {
+		w.Header().Set("Cross-Origin-Resource-Policy", fmt.Sprint(*response.Headers.CrossOriginResourcePolicy))
+	}
 	if response.Headers.ETag != nil {
 		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
 	}
 	if response.Headers.LastModified != nil {
 		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.Vary != nil {
+		w.Header().Set("Vary", fmt.Sprint(*response.Headers.Vary))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile206ImageHeicResponse struct {
+	Body          io.Reader
+	Headers       GetFile206ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetFile206ImageHeicResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/heic")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AccessControlAllowOrigin != nil {
+		w.Header().Set("Access-Control-Allow-Origin", fmt.Sprint(*response.Headers.AccessControlAllowOrigin))
+	}
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.CrossOriginResourcePolicy != nil {
+		w.Header().Set("Cross-Origin-Resource-Policy", fmt.Sprint(*response.Headers.CrossOriginResourcePolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.Vary != nil {
+		w.Header().Set("Vary", fmt.Sprint(*response.Headers.Vary))
 	}
 	w.WriteHeader(206)
 
@@ -5925,17 +7082,29 @@ func (response GetFile206ImageJpegResponse) VisitGetFileResponse(w http.Response
 	if response.ContentLength != 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
+	if response.Headers.AccessControlAllowOrigin != nil {
+		w.Header().Set("Access-Control-Allow-Origin", fmt.Sprint(*response.Headers.AccessControlAllowOrigin))
+	}
 	if response.Headers.CacheControl != nil {
 		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
 	}
 	if response.Headers.ContentDisposition != nil {
 		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
 	}
+	if response.Headers.CrossOriginResourcePolicy != nil {
+		w.Header().Set("Cross-Origin-Resource-Policy", fmt.Sprint(*response.Headers.CrossOriginResourcePolicy))
+	}
 	if response.Headers.ETag != nil {
 		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
 	}
 	if response.Headers.LastModified != nil {
 		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.Vary != nil {
+		w.Header().Set("Vary", fmt.Sprint(*response.Headers.Vary))
 	}
 	w.WriteHeader(206)
 
@@ -5958,17 +7127,74 @@ func (response GetFile206ImagePngResponse) VisitGetFileResponse(w http.ResponseW
 	if response.ContentLength != 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
+	if response.Headers.AccessControlAllowOrigin != nil {
+		w.Header().Set("Access-Control-Allow-Origin", fmt.Sprint(*response.Headers.AccessControlAllowOrigin))
+	}
 	if response.Headers.CacheControl != nil {
 		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
 	}
 	if response.Headers.ContentDisposition != nil {
 		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
 	}
+	if response.Headers.CrossOriginResourcePolicy != nil {
+		w.Header().Set("Cross-Origin-Resource-Policy", fmt.Sprint(*response.Headers.CrossOriginResourcePolicy))
+	}
 	if response.Headers.ETag != nil {
 		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
 	}
 	if response.Headers.LastModified != nil {
 		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.Vary != nil {
+		w.Header().Set("Vary", fmt.Sprint(*response.Headers.Vary))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile206ImageTiffResponse struct {
+	Body          io.Reader
+	Headers       GetFile206ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetFile206ImageTiffResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "image/tiff")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AccessControlAllowOrigin != nil {
+		w.Header().Set("Access-Control-Allow-Origin", fmt.Sprint(*response.Headers.AccessControlAllowOrigin))
+	}
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.CrossOriginResourcePolicy != nil {
+		w.Header().Set("Cross-Origin-Resource-Policy", fmt.Sprint(*response.Headers.CrossOriginResourcePolicy))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.LastModified != nil {
+		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.Vary != nil {
+		w.Header().Set("Vary", fmt.Sprint(*response.Headers.Vary))
 	}
 	w.WriteHeader(206)
 
@@ -5991,17 +7217,29 @@ func (response GetFile206ImageWebpResponse) VisitGetFileResponse(w http.Response
 	if response.ContentLength != 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
 	}
+	if response.Headers.AccessControlAllowOrigin != nil {
+		w.Header().Set("Access-Control-Allow-Origin", fmt.Sprint(*response.Headers.AccessControlAllowOrigin))
+	}
 	if response.Headers.CacheControl != nil {
 		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
 	}
 	if response.Headers.ContentDisposition != nil {
 		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
 	}
+	if response.Headers.CrossOriginResourcePolicy != nil {
+		w.Header().Set("Cross-Origin-Resource-Policy", fmt.Sprint(*response.Headers.CrossOriginResourcePolicy))
+	}
 	if response.Headers.ETag != nil {
 		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
 	}
 	if response.Headers.LastModified != nil {
 		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.Vary != nil {
+		w.Header().Set("Vary", fmt.Sprint(*response.Headers.Vary))
 	}
 	w.WriteHeader(206)
 
@@ -6021,17 +7259,29 @@ func (response GetFile206MultipartResponse) VisitGetFileResponse(w http.Response
 	writer := multipart.NewWriter(w)
 
 	w.Header().Set("Content-Type", mime.FormatMediaType("multipart/byteranges", map[string]string{"boundary": writer.Boundary()}))
+	if response.Headers.AccessControlAllowOrigin != nil {
+		w.Header().Set("Access-Control-Allow-Origin", fmt.Sprint(*response.Headers.AccessControlAllowOrigin))
+	}
 	if response.Headers.CacheControl != nil {
 		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
 	}
 	if response.Headers.ContentDisposition != nil {
 		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
 	}
+	if response.Headers.CrossOriginResourcePolicy != nil {
+		w.Header().Set("Cross-Origin-Resource-Policy", fmt.Sprint(*response.Headers.CrossOriginResourcePolicy))
+	}
 	if response.Headers.ETag != nil {
 		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
 	}
 	if response.Headers.LastModified != nil {
 		w.Header().Set("Last-Modified", fmt.Sprint(*response.Headers.LastModified))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.Vary != nil {
+		w.Header().Set("Vary", fmt.Sprint(*response.Headers.Vary))
 	}
 	w.WriteHeader(206)
 
@@ -6577,6 +7827,12 @@ type StrictServerInterface interface {
 	// UpdateImage Change a picture's data
 	// (PATCH /api/v1/images/{id})
 	UpdateImage(ctx context.Context, request UpdateImageRequestObject) (UpdateImageResponseObject, error)
+	// CreateImageLink Get a link that opens a picture for a while
+	// (POST /api/v1/images/{id}/links)
+	CreateImageLink(ctx context.Context, request CreateImageLinkRequestObject) (CreateImageLinkResponseObject, error)
+	// CreateImageVariants Get links to a picture's variants
+	// (POST /api/v1/images/{id}/variants)
+	CreateImageVariants(ctx context.Context, request CreateImageVariantsRequestObject) (CreateImageVariantsResponseObject, error)
 	// DeleteSessions Sign out everywhere
 	// (DELETE /api/v1/sessions)
 	DeleteSessions(ctx context.Context, request DeleteSessionsRequestObject) (DeleteSessionsResponseObject, error)
@@ -7143,6 +8399,102 @@ func (sh *strictHandler) UpdateImage(ctx echo.Context, id ResourceID, params Upd
 		return err
 	} else if validResponse, ok := response.(UpdateImageResponseObject); ok {
 		return validResponse.VisitUpdateImageResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateImageLink operation middleware
+func (sh *strictHandler) CreateImageLink(ctx echo.Context, id ResourceID) error {
+	var request CreateImageLinkRequestObject
+
+	request.ID = id
+
+	var body CreateImageLinkJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateImageLink(ctx.Request().Context(), request.(CreateImageLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateImageLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateImageLinkResponseObject); ok {
+		return validResponse.VisitCreateImageLinkResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateImageVariants operation middleware
+func (sh *strictHandler) CreateImageVariants(ctx echo.Context, id ResourceID) error {
+	var request CreateImageVariantsRequestObject
+
+	request.ID = id
+
+	var body CreateImageVariantsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateImageVariants(ctx.Request().Context(), request.(CreateImageVariantsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateImageVariants")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateImageVariantsResponseObject); ok {
+		return validResponse.VisitCreateImageVariantsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

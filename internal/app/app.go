@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -27,7 +28,9 @@ type App struct {
 	cfg      config.Config
 	log      *slog.Logger
 	db       *database
+	storage  *os.Root
 	decoders *imaging.Pool
+	changes  changes
 	worker   *worker.Worker
 	listener net.Listener
 	server   *http.Server
@@ -63,21 +66,38 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err 
 		return nil, fmt.Errorf("start the decoders: %w", err)
 	}
 
-	images := image.NewService(postgres.NewImageStore(a.db.DB), blobs, a.decoders,
-		image.Config{MaxUploadBytes: cfg.MaxUploadBytes, MaxPixels: cfg.MaxPixels}, log)
-	accounts := accountService(cfg, a.db)
-	variants := variant.NewMaker(postgres.NewVariantStore(a.db.DB), blobs, a.decoders, variant.Config{
+	inputs, outputs := a.decoders.Formats()
+	variantStore := postgres.NewVariantStore(a.db.DB)
+	variants := variant.NewMaker(variantStore, blobs, a.decoders, variant.Config{
 		Limits: imaging.Limits{MaxPixels: cfg.MaxPixels}, CacheBytes: cfg.VariantCacheBytes, MasterSide: cfg.MasterSide,
 		AVIFEffort: cfg.AVIFEffort, MaxWaiting: 64 * cfg.Decoders, Log: log,
 	})
+	presets, err := variant.ParsePresets(cfg.Presets)
+	if err != nil {
+		return nil, fmt.Errorf("presets: %w", err)
+	}
+	if a.storage, err = os.OpenRoot(cfg.StorageDir()); err != nil {
+		return nil, fmt.Errorf("open the storage: %w", err)
+	}
+	a.changes = changes{httpapi.NewLinkCache(), variant.NewKeys(variantStore)}
+
+	images := image.NewService(postgres.NewImageStore(a.db.DB), blobs, a.decoders, variants, image.Config{
+		MaxUploadBytes: cfg.MaxUploadBytes, MaxPixels: cfg.MaxPixels, Outputs: outputs, Changed: a.changes.Changed,
+	}, log)
+	accounts := accountService(cfg, a.db)
 	a.worker = worker.New(images, variants, accounts, worker.Config{Interval: cfg.SweepInterval, Grace: cfg.SweepGrace}, log)
 	handler, err := httpapi.New(
 		httpapi.Config{
 			BaseURL: cfg.BaseURL(), Secure: cfg.Secure(), MaxUploadBytes: cfg.MaxUploadBytes,
 			TrustedProxies: cfg.TrustedProxies, SessionLifetime: cfg.SessionLifetime,
+			Accel: cfg.Delivery == config.DeliveryAccel, Storage: a.storage,
 		},
-		accounts, images, postgres.NewIdempotencyStore(a.db.DB),
-		httpapi.Checks{Database: a.db.Ping, Storage: blobs.Check, Decoders: a.decoders.Check},
+		httpapi.Services{
+			Accounts: accounts, Images: images, Idempotency: postgres.NewIdempotencyStore(a.db.DB),
+			Keys: a.changes.Keys, Presets: presets, Links: a.changes.LinkCache,
+			Checks: httpapi.Checks{Database: a.db.Ping, Storage: blobs.Check, Decoders: a.decoders.Check},
+			Inputs: inputs, Outputs: outputs,
+		},
 		static.Files, log)
 	if err != nil {
 		return nil, err
@@ -92,6 +112,18 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err 
 	return a, nil
 }
 
+// changes hears from the database what this replica remembers and is no longer so.
+type changes struct {
+	*httpapi.LinkCache
+	Keys *variant.Keys
+}
+
+// KeysChanged implements postgres.ChangeHandler.
+func (c changes) KeysChanged() {
+	c.Keys.Forget()
+	c.ChangedAll() // among what is remembered are links with signatures
+}
+
 // Addr is the address that the instance listens on.
 func (a *App) Addr() net.Addr { return a.listener.Addr() }
 
@@ -104,6 +136,7 @@ func (a *App) Run(ctx context.Context) error {
 	var background sync.WaitGroup
 	workerCtx, stopWorker := context.WithCancel(context.WithoutCancel(ctx))
 	background.Go(func() { a.worker.Run(workerCtx) })
+	background.Go(func() { a.db.Listen(workerCtx, a.changes) })
 	defer func() {
 		stopWorker()
 		background.Wait()
@@ -140,6 +173,9 @@ func (a *App) Close() error {
 	}
 	if a.decoders != nil {
 		a.decoders.Close()
+	}
+	if a.storage != nil {
+		errs = append(errs, a.storage.Close())
 	}
 	if a.db != nil {
 		errs = append(errs, a.db.close())

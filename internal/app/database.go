@@ -12,6 +12,7 @@ import (
 	"github.com/kadr-app/kadr/internal/config"
 	"github.com/kadr-app/kadr/internal/postgres"
 	"github.com/kadr-app/kadr/internal/postgres/embedded"
+	"github.com/kadr-app/kadr/internal/variant"
 )
 
 // database is a migrated database and, where the settings name none, the private cluster that it lives in.
@@ -85,6 +86,16 @@ func WithAccounts(ctx context.Context, cfg config.Config, log *slog.Logger, fn f
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	return fn(accountService(cfg, d))
+}
+
+// WithSigningKeys runs fn with the keys that links are signed with, for the command line. The server may run beside it.
+func WithSigningKeys(ctx context.Context, cfg config.Config, log *slog.Logger, fn func(*variant.Keys) error) (err error) {
+	d, err := openDatabase(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	return fn(variant.NewKeys(postgres.NewVariantStore(d.DB)))
 }
 
 // Migrate brings the database up to date.

@@ -33,7 +33,7 @@ func TestImportsRunOneWay(t *testing.T) {
 	forbidden := map[string][]string{
 		"internal/apperr":   {module},
 		"internal/token":    {module},
-		"internal/config":   {module},
+		"internal/config":   append(ours("image", "account", "blob"), append(adapters, append(above, echo, pgx, server)...)...),
 		"internal/blob":     append(ours("image", "account", "variant", "imaging"), append(adapters, append(above, echo, pgx, server)...)...),
 		"internal/imaging":  append(ours("image", "account", "variant", "blob"), append(adapters, append(above, echo, pgx, server)...)...),
 		"internal/variant":  append(ours("image", "account", "config", "token"), append(adapters, append(above, echo, pgx, server)...)...),

@@ -7,6 +7,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -18,6 +19,8 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"github.com/kadr-app/kadr/internal/variant"
 )
 
 // Prefix starts the name of every setting's environment variable.
@@ -45,7 +48,10 @@ type Config struct {
 
 	VariantCacheBytes int64 `env:"VARIANT_CACHE_BYTES" envDefault:"10737418240" desc:"Room for pictures in other sizes and formats; those not looked at for the longest time go first. 0: no limit."`
 	MasterSide        int   `env:"MASTER_SIDE" envDefault:"1280" desc:"Longer side, in pixels, of the copy that smaller sizes are made from. 0: they are made from the original."`
-	AVIFEffort        int   `env:"AVIF_EFFORT" envDefault:"1" desc:"Effort of the AVIF encoder, 0 to 9: each step makes smaller files and takes longer."`
+	AVIFEffort        int   `env:"AVIF_EFFORT" envDefault:"1" desc:"Effort of the AVIF encoder, 1 to 9: each step makes smaller files and takes longer."`
+
+	Delivery string `env:"DELIVERY" envDefault:"direct" desc:"Who sends pictures: direct (the server) or accel (nginx, told by X-Accel-Redirect; see nginx/)."`
+	Presets  string `env:"PRESETS" desc:"Shapes with a name, for links with preset=name: names and queries such as avatar:w=128&h=128&fit=cover, separated by spaces."`
 
 	SweepInterval time.Duration `env:"SWEEP_INTERVAL" envDefault:"10m" desc:"How often files that nothing refers to are looked for."`
 	SweepGrace    time.Duration `env:"SWEEP_GRACE" envDefault:"1h" desc:"How old such a file has to be before it is removed; more than the slowest upload takes."`
@@ -56,6 +62,12 @@ type Config struct {
 	LogFormat string     `env:"LOG_FORMAT" envDefault:"text" desc:"text or json."`
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" desc:"debug, info, warn or error."`
 }
+
+// Ways of delivery.
+const (
+	DeliveryDirect = "direct"
+	DeliveryAccel  = "accel"
+)
 
 // Registration policies.
 const (
@@ -164,7 +176,10 @@ func (c Config) check(skip map[string]bool) []error {
 	must(c.DecoderMemoryBytes >= 512<<20, "DECODER_MEMORY_BYTES", "must be at least 536870912 (512 MiB)")
 	must(c.VariantCacheBytes >= 0, "VARIANT_CACHE_BYTES", "must not be negative")
 	must(c.MasterSide == 0 || c.MasterSide >= 320 && c.MasterSide <= 4096, "MASTER_SIDE", "must be from 320 to 4096, or 0 for no such copies")
-	must(c.AVIFEffort >= 0 && c.AVIFEffort <= 9, "AVIF_EFFORT", "must be from 0 to 9")
+	must(c.AVIFEffort >= 1 && c.AVIFEffort <= 9, "AVIF_EFFORT", "must be from 1 to 9")
+	oneOf("DELIVERY", c.Delivery, DeliveryDirect, DeliveryAccel)
+	_, err = variant.ParsePresets(c.Presets)
+	must(err == nil, "PRESETS", fmt.Sprintf("must be like avatar:w=128&h=128&fit=cover banner:w=1600 (%v)", err))
 	must(c.SweepInterval >= time.Second, "SWEEP_INTERVAL", "must be at least 1s")
 	must(c.SweepGrace >= 0, "SWEEP_GRACE", "must not be negative")
 	must(c.ShutdownTimeout >= time.Second, "SHUTDOWN_TIMEOUT", "must be at least 1s")

@@ -37,6 +37,8 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 		"KADR_VARIANT_CACHE_BYTES": "-1",
 		"KADR_MASTER_SIDE":         "319",
 		"KADR_AVIF_EFFORT":         "10",
+		"KADR_DELIVERY":            "pigeon",
+		"KADR_PRESETS":             "avatar:w=wide",
 		"KADR_SWEEP_INTERVAL":      "0s",
 		"KADR_TRUSTED_PROXIES":     "gateway",
 		"KADR_SHUTDOWN_TIMEOUT":    "0s",

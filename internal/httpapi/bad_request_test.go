@@ -181,7 +181,7 @@ func TestBadRequests(t *testing.T) {
 			"/api/v1/images/x", "/api/v1/images/AAAAAAAAAAAAA", "/api/v1/images/" + img.ID + "x", "/api/v1/images/" + img.ID + "/", "/api/v1/images/",
 			"/api/v1/images/%00", "/api/v1/images/%ff%fe", "/api/v1/images/..%2f..%2fetc", "/api/v1/images/" + strings.Repeat("a", 5000),
 			"/api/v1/accounts/Anna/images", "/api/v1/accounts/%00/images", "/api/v1/accounts//images", "/api/v1/accounts/nobody-here/images",
-			"/i/" + img.ID, "/i/" + img.ID + ".svg", "/i/" + img.ID + ".PNG", "/i/x.png", "/i/" + img.ID + ".png/x", "/i/", "/i/../../etc/passwd",
+			"/i/" + img.ID + ".", "/i/" + img.ID + "x", "/i/" + img.ID + ".svg", "/i/" + img.ID + ".PNG", "/i/x.png", "/i/" + img.ID + ".png/x", "/i/", "/i/../../etc/passwd",
 			"/api", "/api/", "/api/v1", "/api/v2/images", "/api/v1/nothing", "/nothing", "/index.html/x", "//", "/docs/nothing.js", "/docs/..%2fstatic.go",
 			"/static.go", "/images/aaaaaaaaaaaaa", "/api/v1/images/aaaaaaaaaaaaa", "/i/aaaaaaaaaaaaa.png", "/healthz/", "/openapi.yml",
 		} {

@@ -50,6 +50,7 @@ func testBadPictures(t *testing.T, anna *client) {
 		"a page":            {[]byte("<!doctype html><script>alert(1)</script>"), 415, "image_type_not_allowed", ""},
 		"SVG":               {[]byte(`<svg xmlns="http://www.w3.org/2000/svg"/>`), 415, "image_type_not_allowed", ""},
 		"BMP":               {append([]byte("BM"), make([]byte, 100)...), 415, "image_type_not_allowed", ""},
+		"TIFF of nothing":   {append([]byte("II*\x00"), make([]byte, 100)...), 422, "image_broken", "TIFF"},
 		"PDF":               {[]byte("%PDF-1.7\n"), 415, "image_type_not_allowed", ""},
 		"empty":             {nil, 422, "image_empty", "empty"},
 		"truncated JPEG":    {jpg[:len(jpg)/2], 422, "image_broken", "JPEG"},
@@ -129,7 +130,7 @@ func testBadForms(t *testing.T, anna *client) {
 	t.Run("media types", func(t *testing.T) {
 		t.Parallel()
 		c := anna.as(t)
-		for _, mediaType := range []string{"", "application/json", "text/plain", "image/svg+xml", "image/tiff", "garbage", "image/png, image/jpeg"} {
+		for _, mediaType := range []string{"", "application/json", "text/plain", "image/svg+xml", "image/bmp", "garbage", "image/png, image/jpeg"} {
 			c.do("POST", "/api/v1/images", png, "Content-Type: "+mediaType).problem(415, "unsupported_media_type")
 		}
 		c.upload(png, "", "Content-Encoding: gzip").problem(415, "unsupported_content_encoding")

@@ -98,7 +98,7 @@ func (s *Server) toAPIPage(images []image.Image, limit int, list string, keep fu
 	}
 	items := make([]server.Image, len(images))
 	for i, img := range images {
-		items[i] = s.toAPIImage(img)
+		items[i] = s.toAPIListed(img)
 	}
 	return server.ImagePageJSONResponse{Items: items, NextCursor: next}
 }

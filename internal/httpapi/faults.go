@@ -171,6 +171,8 @@ func schemaFaults(e *openapi3.SchemaError, in server.FieldErrorIn, parameter str
 		return one("minimum", "This must be at least %s.", strconv.FormatFloat(*schema.Min, 'f', -1, 64))
 	case "maximum":
 		return one("maximum", "This must be at most %s.", strconv.FormatFloat(*schema.Max, 'f', -1, 64))
+	case "multipleOf":
+		return one("multiple_of", "This must be a multiple of %s.", strconv.FormatFloat(*schema.MultipleOf, 'f', -1, 64))
 	case "pattern":
 		if example, ok := schema.Example.(string); ok && !noNUL.MatchString(schema.Pattern) {
 			return one("pattern", "This does not have the right form. An example: %s", example)
@@ -195,6 +197,8 @@ func typeName(schema *openapi3.Schema) string {
 		return "text"
 	case schema.Type.Is("integer"):
 		return "a whole number"
+	case schema.Type.Is("number"):
+		return "a number"
 	case schema.Type.Is("boolean"):
 		return "true or false"
 	case schema.Type.Is("array"):

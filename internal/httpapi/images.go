@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/kadr-app/kadr/gen/server"
 	"github.com/kadr-app/kadr/internal/account"
@@ -131,20 +132,34 @@ func (s *Server) BulkUpdateImages(ctx context.Context, req server.BulkUpdateImag
 	return server.BulkUpdateImages200JSONResponse{Items: items}, nil
 }
 
-// toAPIImage writes a picture as the API shows it, flat and with absolute links.
+// toAPIImage writes one picture as the API shows it, flat and with absolute links, with its smaller copies.
 func (s *Server) toAPIImage(img image.Image) server.Image {
-	base := s.cfg.BaseURL
-	thumbnail := base + "/i/" + img.ID
-	if format, width := img.Thumbnail(); img.Width > width {
-		thumbnail += fmt.Sprintf(".%s?w=%d", format.Extension(), width)
-	} else {
-		thumbnail += "." + format.Extension()
+	renditions := s.images.Renditions(img)
+	variants := make([]server.ImageVariant, len(renditions))
+	for i, r := range renditions {
+		variants[i] = toAPIVariant(r, s.sizedLink(img, r.Format, r.Width))
 	}
+	out := s.toAPIListed(img)
+	out.Variants = &variants
+	return out
+}
+
+// sizedLink is a link to the picture in a width of the ladder, or in its own where that is no wider.
+func (s *Server) sizedLink(img image.Image, format imaging.Format, width int) string {
+	link := s.linkTo(img.ID, format, nil) + "?v=" + img.Source().Version()
+	if width < img.Width {
+		link += "&w=" + strconv.Itoa(width)
+	}
+	return link
+}
+
+// toAPIListed writes a picture of a list.
+func (s *Server) toAPIListed(img image.Image) server.Image {
 	return server.Image{
 		ID:           img.ID,
-		URL:          base + "/i/" + img.ID + "." + img.Format.Extension(),
-		PageURL:      base + "/p/" + img.ID,
-		ThumbnailURL: thumbnail,
+		URL:          s.linkTo(img.ID, img.Format, nil),
+		PageURL:      s.cfg.BaseURL + "/p/" + img.ID,
+		ThumbnailURL: s.sizedLink(img, img.ThumbnailFormat(), image.ThumbnailWidth),
 		Width:        int32(img.Width),
 		Height:       int32(img.Height),
 		Size:         img.Size,

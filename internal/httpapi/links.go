@@ -2,166 +2,173 @@ package httpapi
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"math"
 	"net/http"
-	"path"
+	"net/url"
 	"strings"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/kadr-app/kadr/gen/server"
+	"github.com/kadr-app/kadr/internal/apperr"
 	"github.com/kadr-app/kadr/internal/image"
 	"github.com/kadr-app/kadr/internal/imaging"
+	"github.com/kadr-app/kadr/internal/variant"
 )
 
 // GetFile sends a picture: the original to the byte, or a variant of it.
-func (s *Server) GetFile(ctx context.Context, req server.GetFileRequestObject) (server.GetFileResponseObject, error) {
-	id, extension, _ := strings.Cut(req.File, ".")
-	format, ok := imaging.ParseFormat(extension)
-	if !ok {
-		return nil, errNoSuchPath
-	}
-	shape := image.Shape{Format: format}
-	if req.Params.W != nil {
-		shape.Width = int(*req.Params.W)
-	}
-	file, err := s.images.OpenFile(ctx, viewerOf(ctx), id, shape)
+func (s *Server) GetFile(ctx context.Context, _ server.GetFileRequestObject) (server.GetFileResponseObject, error) {
+	request := infoOf(ctx).request
+	l, err := s.readLink(ctx, request)
 	if err != nil {
 		return nil, err
 	}
-	return fileResponse{server: s, file: file, request: infoOf(ctx).request}, nil
-}
-
-// fileResponse sends an open file. The generated responses copy a stream, which knows neither ranges nor conditions, and
-// cannot let the kernel do the copying.
-type fileResponse struct {
-	server  *Server
-	file    *image.File
-	request *http.Request
-}
-
-// Cache lifetimes: a link without a version may be deleted or change its visibility at any time.
-const (
-	cachePublic  = "public, max-age=300"
-	cachePrivate = "private, no-cache"
-)
-
-// VisitGetFileResponse implements the generated interface.
-func (r fileResponse) VisitGetFileResponse(w http.ResponseWriter) error {
-	defer r.file.Close()
-	h := w.Header()
-	h.Set("ETag", r.file.ETag)
-	h.Set("Content-Type", r.file.Format.MediaType())
-	h.Set("Content-Disposition", contentDisposition(r.file))
-	// Whatever the bytes are, a browser must not take them for a page.
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
-	if r.file.Image.Visibility == image.Private {
-		h.Set("Cache-Control", cachePrivate)
-		h.Set("Vary", "Cookie, Authorization")
-	} else {
-		h.Set("Cache-Control", cachePublic)
-		h.Set("Access-Control-Allow-Origin", "*")
+	since := s.hot.watch(l.ID)
+	file, err := s.images.Open(ctx, viewerOf(ctx), l.Ask)
+	if err != nil {
+		return nil, err
 	}
-	out := &fileWriter{ResponseWriter: w, patience: r.server.cfg.Patience}
-	http.ServeContent(out, r.request, "", r.file.ModTime, r.file.File)
-	switch out.refused {
-	case http.StatusRequestedRangeNotSatisfiable:
-		return &problem{status: out.refused, code: "range_not_satisfiable", detail: "The picture has fewer bytes than that."}
-	case http.StatusPreconditionFailed:
-		return &problem{status: out.refused, code: "precondition_failed", detail: "The picture is not the one that the request expects."}
+	d := s.newDelivery(file, l)
+	if l.sameForAll(file.Image) {
+		s.hot.keep(request, d, since)
+	}
+	return fileResponse{server: s, delivery: d, file: file, request: request}, nil
+}
+
+// link is what a link says.
+type link struct {
+	image.Ask
+	version  string
+	download bool
+}
+
+// readLink reads a request that fits the contract. What the link may ask for is decided before anything is looked up, so
+// that the answer tells nothing of pictures.
+func (s *Server) readLink(ctx context.Context, req *http.Request) (link, error) {
+	query := req.URL.Query()
+	id, extension, named := strings.Cut(strings.TrimPrefix(req.URL.Path, "/i/"), ".")
+	l := link{Ask: image.Ask{ID: id}, version: query.Get("v"), download: query.Get("download") == "true"}
+	if named {
+		l.Format, _ = imaging.ParseFormat(extension) // the contract's pattern
+	} else {
+		l.Accepts = readAccept(req.Header)
+	}
+	params, err := variant.ParseParams(query)
+	if err != nil {
+		return link{}, err
+	}
+	if err := s.permitShape(ctx, req.URL.Path, query, params, &l); err != nil {
+		return link{}, err
+	}
+	if err := checkQuality(l.Format, params); err != nil {
+		return link{}, err
+	}
+	l.Params, err = s.presets.Expand(params)
+	return l, err
+}
+
+// checkQuality refuses a quality for formats that know none, where both were given by whoever asks.
+func checkQuality(format imaging.Format, params variant.Params) error {
+	if params.Quality > 0 && (format == imaging.PNG || format == imaging.GIF) {
+		return apperr.New(apperr.Invalid, "contradictory", "PNG and GIF know no quality.").At("?q")
 	}
 	return nil
 }
 
-// fileWriter keeps net/http's plain text out of a refusal, which is to be a problem document, keeps the kernel's copying
-// (sendfile), which echo's response hides, and lets a large file take its time as long as somebody takes it.
-type fileWriter struct {
-	http.ResponseWriter
-	patience time.Duration
-	refused  int
+// permitShape checks the signature, or that none is needed.
+func (s *Server) permitShape(ctx context.Context, path string, query url.Values, params variant.Params, l *link) error {
+	switch {
+	case query.Has("sig"):
+		expires, err := s.keys.Verify(ctx, path, query)
+		l.Granted = !expires.IsZero()
+		return err
+	case query.Has("expires"):
+		return variant.ErrSignature
+	case params.Free():
+		return nil
+	}
+	if err := params.Check(); err != nil { // what no signature could mend
+		return err
+	}
+	return variant.ErrUnsigned
 }
 
-func (w *fileWriter) WriteHeader(status int) {
-	if status >= http.StatusBadRequest {
-		w.refused = status
-		return
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
+// sameForAll tells whether everybody who follows the link gets the same answer, for a while.
+func (l link) sameForAll(img image.Image) bool { return img.Visibility != image.Private && !l.Granted }
 
-func (w *fileWriter) Write(b []byte) (int, error) {
-	if w.refused != 0 {
-		return len(b), nil
-	}
-	return w.ResponseWriter.Write(b)
-}
-
-// slice is how much of a file is sent under one deadline, in bytes.
-const slice = 1 << 20
-
-// ReadFrom implements io.ReaderFrom, by which http.ServeContent copies.
-func (w *fileWriter) ReadFrom(src io.Reader) (total int64, err error) {
-	if w.refused != 0 {
-		return io.Copy(io.Discard, src)
-	}
-	response, ok := w.ResponseWriter.(*echo.Response)
-	if !ok {
-		return io.Copy(struct{ io.Writer }{w.ResponseWriter}, src)
-	}
-	defer func() { response.Size += total }()
-	whole, ok := src.(*io.LimitedReader)
-	if !ok {
-		whole = &io.LimitedReader{R: src, N: math.MaxInt64}
-	}
-	control := http.NewResponseController(response)
-	for whole.N > 0 {
-		_ = control.SetWriteDeadline(time.Now().Add(w.patience + slice/slowestReader*time.Second))
-		// Not a limit within a limit: the kernel sees through one only.
-		part := &io.LimitedReader{R: whole.R, N: min(slice, whole.N)}
-		n, err := io.Copy(response.Writer, part)
-		total, whole.N = total+n, whole.N-n
-		if err != nil || part.N > 0 {
-			return total, err // part.N: the source ended early
+// readAccept reads an Accept header (RFC 9110 §12.5.1) as far as pictures are concerned. Weights do not matter, but for 0:
+// the smallest picture wins.
+func readAccept(header http.Header) image.Accept {
+	var a image.Accept
+	others := false
+	for _, line := range header["Accept"] {
+		for entry := range strings.SplitSeq(line, ",") {
+			mediaType, parameters, _ := strings.Cut(entry, ";")
+			if weight := strings.ReplaceAll(parameters, " ", ""); strings.Trim(weight, ".0") == "q=" {
+				continue
+			}
+			switch mediaType = strings.ToLower(strings.TrimSpace(mediaType)); {
+			case mediaType == "image/avif":
+				a.AVIF = true
+			case mediaType == "image/webp":
+				a.WebP = true
+			case mediaType != "" && mediaType != "*/*":
+				others = true
+			}
 		}
 	}
-	return total, nil
+	a.Anything = !others && !a.AVIF && !a.WebP
+	return a
 }
 
-// contentDisposition names the file after the picture (RFC 6266), with the extension of what is sent: in ASCII for every
-// client, and as it is where that differs.
-func contentDisposition(f *image.File) string {
-	name := f.Image.Filename
-	if f.Format != f.Image.Format {
-		name = strings.TrimSuffix(name, path.Ext(name)) + "." + f.Format.Extension()
+// linkTo writes a link to a picture. The query may be nil.
+func (s *Server) linkTo(id string, format imaging.Format, query url.Values) string {
+	l := s.cfg.BaseURL + linkPath(id, format)
+	if len(query) > 0 {
+		l += "?" + query.Encode()
 	}
-	plain := strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' || strings.ContainsRune(`"\%`, r) {
-			return '_'
-		}
-		return r
-	}, name)
-	header := `inline; filename="` + plain + `"`
-	if plain != name {
-		header += "; filename*=UTF-8''" + extValue(name)
-	}
-	return header
+	return l
 }
 
-// extValue encodes a parameter's value as RFC 8187 §3.2 does.
-func extValue(s string) string {
-	const unreserved = "!#$&+-.^_`|~"
-	var b strings.Builder
-	for i := range len(s) {
-		c := s[i]
-		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte(unreserved, c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
+func linkPath(id string, format imaging.Format) string { return "/i/" + id + "." + format.Extension() }
+
+// signedLink writes a link to a picture in a shape, with a signature where that is needed. The link opens a private
+// picture until expires, where that is not zero.
+func (s *Server) signedLink(ctx context.Context, img image.Image, w wish, expires time.Time) (string, image.Rendition, error) {
+	expanded, err := s.presets.Expand(w.params)
+	if err != nil {
+		return "", image.Rendition{}, err
+	}
+	r, err := s.images.Rendition(img, w.formatFor(img), expanded)
+	if err != nil {
+		return "", r, err
+	}
+	query := w.params.Query()
+	if !expires.IsZero() || !w.params.Free() {
+		if err := s.keys.Sign(ctx, linkPath(img.ID, r.Format), query, expires); err != nil {
+			return "", r, err
 		}
 	}
-	return b.String()
+	if expires.IsZero() {
+		query.Set("v", img.Source().Version())
+	}
+	if w.download {
+		query.Set("download", "true")
+	}
+	return s.linkTo(img.ID, r.Format, query), r, nil
+}
+
+// wish is a shape that a link is wanted for.
+type wish struct {
+	format   imaging.Format // empty: the original's, or what can be made of it
+	params   variant.Params
+	download bool
+}
+
+func (w wish) formatFor(img image.Image) imaging.Format {
+	switch {
+	case w.format != "":
+		return w.format
+	case w.params == variant.Params{} || img.Format.CanMake():
+		return img.Format
+	}
+	return img.WebFormat()
 }

@@ -74,15 +74,20 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			if path := c.Path(); path == "/healthz" || path == "/readyz" {
 				level = slog.LevelDebug
 			}
-			s.log.Log(ctx, level, "request",
-				"method", info.request.Method, "path", req.URL.Path, "status", c.Response().Status,
-				"bytes", c.Response().Size, "duration", time.Since(start).Round(time.Microsecond), "address", info.address)
+			s.logRequest(ctx, level, c.Response().Status, c.Response().Size, time.Since(start))
 		}()
 		if err := next(c); err != nil {
 			c.Error(err)
 		}
 		return nil
 	}
+}
+
+// logRequest logs a request that is over; ctx is its own.
+func (s *Server) logRequest(ctx context.Context, level slog.Level, status int, size int64, took time.Duration) {
+	info := infoOf(ctx)
+	s.log.Log(ctx, level, "request", "method", info.request.Method, "path", info.request.URL.Path, "status", status,
+		"bytes", size, "duration", took.Round(time.Microsecond), "address", info.address)
 }
 
 // recoverPanics turns a panic into an internal error, with its stack in the log alone.

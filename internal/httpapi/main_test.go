@@ -36,7 +36,7 @@ const maxUploadBytes = 256 << 10
 type instance struct {
 	app       *app.App
 	db        *testdb.DB
-	dir       string // the storage
+	data, dir string // the data folder, and the storage in it
 	transport *http.Transport
 	checker   *contracttest.Checker
 	people    atomic.Int64
@@ -46,9 +46,37 @@ type instance struct {
 // newInstance starts an instance; settings are "NAME=value", without the prefix.
 func newInstance(t *testing.T, settings ...string) *instance {
 	t.Helper()
-	db := testdb.New(t)
+	return startInstance(t, testdb.New(t), t.TempDir(), settings...)
+}
+
+// replica starts another server for the same instance.
+func (in *instance) replica(t *testing.T, settings ...string) *instance {
+	t.Helper()
+	other := startInstance(t, in.db, in.data, settings...)
+	other.people.Store(1000 + in.people.Load()) // other addresses
+	return other
+}
+
+// behind returns the instance as it is seen through a gateway.
+func (in *instance) behind(address string) *instance {
+	other := &instance{app: in.app, db: in.db, data: in.data, dir: in.dir, checker: in.checker, transport: transportTo(address)}
+	other.people.Store(2000 + in.people.Load())
+	return other
+}
+
+func transportTo(address string) *http.Transport {
+	return &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", address)
+		},
+		MaxIdleConnsPerHost: 4, DisableCompression: true,
+	}
+}
+
+func startInstance(t *testing.T, db *testdb.DB, data string, settings ...string) *instance {
+	t.Helper()
 	environ := map[string]string{
-		"KADR_LISTEN": "127.0.0.1:0", "KADR_PUBLIC_URL": publicURL, "KADR_DATA_DIR": t.TempDir(), "KADR_DATABASE_URL": db.URL,
+		"KADR_LISTEN": "127.0.0.1:0", "KADR_PUBLIC_URL": publicURL, "KADR_DATA_DIR": data, "KADR_DATABASE_URL": db.URL,
 		"KADR_DATABASE_MAX_CONNS": "6", "KADR_DECODERS": "1", "KADR_MAX_UPLOAD_BYTES": "262144", "KADR_MAX_PIXELS": "1000000",
 		"KADR_TRUSTED_PROXIES":  "127.0.0.0/8", // each client sends an address of its own, or they would share their limits
 		"KADR_SHUTDOWN_TIMEOUT": "10s",
@@ -65,18 +93,13 @@ func newInstance(t *testing.T, settings ...string) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := &instance{db: db, dir: cfg.StorageDir(), checker: checker}
+	in := &instance{db: db, data: data, dir: cfg.StorageDir(), checker: checker}
 	a, err := app.New(t.Context(), cfg, slog.New(failures{t: t, in: in}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	in.app = a
-	in.transport = &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", a.Addr().String())
-		},
-		MaxIdleConnsPerHost: 4, DisableCompression: true,
-	}
+	in.transport = transportTo(a.Addr().String())
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()

@@ -21,6 +21,9 @@ func (c *client) call(op operation, id string, spoiled bool, headers ...string) 
 	if mediaType := op.mediaType(); mediaType != "" {
 		headers = append(headers, "Content-Type: "+mediaType)
 		body = []byte("{}")
+		if op.optional() { // a stranger who may ask has to ask for something
+			body = op.example(c.t)
+		}
 		if spoiled {
 			body = []byte("\xff{")
 		}

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -23,6 +24,8 @@ import (
 	"github.com/kadr-app/kadr/gen/server"
 	"github.com/kadr-app/kadr/internal/account"
 	"github.com/kadr-app/kadr/internal/image"
+	"github.com/kadr-app/kadr/internal/imaging"
+	"github.com/kadr-app/kadr/internal/variant"
 )
 
 // Config is what the HTTP side has to know of the instance.
@@ -32,6 +35,12 @@ type Config struct {
 	MaxUploadBytes  int64
 	TrustedProxies  []netip.Prefix // whose X-Forwarded-For is believed
 	SessionLifetime time.Duration
+	// Accel lets the gateway send the pictures (X-Accel-Redirect); otherwise the server does.
+	Accel bool
+	// Storage opens files by their path below the blob store.
+	Storage interface {
+		Open(name string) (*os.File, error)
+	}
 	// Patience is how long a client may pause in what it sends or takes; 30 seconds when 0.
 	Patience time.Duration
 }
@@ -47,19 +56,35 @@ type Server struct {
 	accounts    *account.Service
 	images      *image.Service
 	idempotency IdempotencyStore
+	keys        *variant.Keys
+	presets     variant.Presets
+	hot         *LinkCache
+	addressOf   echo.IPExtractor
 	feeds       flights
 	checks      Checks
+	formats     server.Formats
 	contract    contractFiles
 	log         *slog.Logger
 }
 
 var _ server.StrictServerInterface = (*Server)(nil)
 
+// Services are what the operations work on.
+type Services struct {
+	Accounts    *account.Service
+	Images      *image.Service
+	Idempotency IdempotencyStore
+	Keys        *variant.Keys
+	Presets     variant.Presets
+	Links       *LinkCache
+	Checks      Checks
+	// Inputs and Outputs are the formats that the decoders can read and make.
+	Inputs, Outputs []imaging.Format
+}
+
 // New returns the handler of everything that the instance serves: the API, the links, the documentation, and the pages in
 // static.
-func New(cfg Config, accounts *account.Service, images *image.Service, idempotency IdempotencyStore, checks Checks,
-	static fs.FS, log *slog.Logger,
-) (http.Handler, error) {
+func New(cfg Config, services Services, static fs.FS, log *slog.Logger) (http.Handler, error) {
 	cfg.Patience = cmp.Or(cfg.Patience, defaultPatience)
 	validator, err := newValidator(api.OpenAPI)
 	if err != nil {
@@ -74,15 +99,18 @@ func New(cfg Config, accounts *account.Service, images *image.Service, idempoten
 		return nil, fmt.Errorf("read the pages: %w", err)
 	}
 	s := &Server{
-		cfg: cfg, accounts: accounts, images: images, idempotency: idempotency, feeds: flights{byKey: map[string]*flight{}}, checks: checks, contract: files, log: log,
+		cfg: cfg, accounts: services.Accounts, images: services.Images, idempotency: services.Idempotency,
+		keys: services.Keys, presets: services.Presets, hot: services.Links, addressOf: clientAddress(cfg.TrustedProxies),
+		feeds: flights{byKey: map[string]*flight{}}, checks: services.Checks, formats: toAPIFormats(services.Inputs, services.Outputs),
+		contract: files, log: log,
 	}
 
 	e := echo.New()
 	e.HTTPErrorHandler = s.handleError
-	e.IPExtractor = clientAddress(cfg.TrustedProxies)
+	e.IPExtractor = s.addressOf
 	e.Use(s.observe, s.recoverPanics, securityHeaders, s.sameOrigin(), s.limitTransfer, s.authenticate, validator.middleware)
 	server.RegisterHandlers(e, server.NewStrictHandler(s, nil))
 	e.Any("/docs/:asset", readOnly(docsAsset))
 	pages.register(e)
-	return headAsGet(e), nil
+	return s.serveHot(headAsGet(e)), nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kadr-app/kadr/api"
 	"github.com/kadr-app/kadr/gen/server"
+	"github.com/kadr-app/kadr/internal/imaging"
 )
 
 // GetHealth says that the process is alive.
@@ -45,7 +46,7 @@ func (s *Server) GetReadiness(ctx context.Context, _ server.GetReadinessRequestO
 		})
 	}
 	wg.Wait()
-	r := server.Readiness{Status: server.CheckStatusOk, Database: states[0], Storage: states[1], Decoders: states[2]}
+	r := server.Readiness{Status: server.CheckStatusOk, Database: states[0], Storage: states[1], Decoders: states[2], Formats: s.formats}
 	for _, state := range states {
 		if state != server.CheckStatusOk {
 			r.Status = server.CheckStatusFailing
@@ -53,6 +54,17 @@ func (s *Server) GetReadiness(ctx context.Context, _ server.GetReadinessRequestO
 		}
 	}
 	return server.GetReadiness200JSONResponse(r), nil
+}
+
+func toAPIFormats(inputs, outputs []imaging.Format) server.Formats {
+	mediaTypes := func(formats []imaging.Format) []server.MediaType {
+		types := make([]server.MediaType, len(formats))
+		for i, f := range formats {
+			types[i] = server.MediaType(f.MediaType())
+		}
+		return types
+	}
+	return server.Formats{Input: mediaTypes(inputs), Output: mediaTypes(outputs)}
 }
 
 // contractFiles are the contract as it is served.

@@ -19,7 +19,10 @@ func TestService(t *testing.T) {
 	if body := string(c.get("/healthz").want(200).body); body != `{"status":"ok"}`+"\n" {
 		t.Errorf("healthz: %s", body)
 	}
-	if body := string(c.get("/readyz").want(200).body); body != `{"status":"ok","database":"ok","storage":"ok","decoders":"ok"}`+"\n" {
+	const everything = `{"status":"ok","database":"ok","storage":"ok","decoders":"ok","formats":{` +
+		`"input":["image/jpeg","image/png","image/gif","image/webp","image/avif","image/heic","image/tiff"],` +
+		`"output":["image/jpeg","image/png","image/gif","image/webp","image/avif"]}}` + "\n"
+	if body := string(c.get("/readyz").want(200).body); body != everything {
 		t.Errorf("readyz: %s", body)
 	}
 	for path, mediaType := range map[string]string{"/openapi.yaml": "application/yaml", "/openapi.json": "application/json"} {

@@ -40,7 +40,7 @@ func (s *Service) Receive(ctx context.Context, r io.Reader) (*blob.Staged, error
 }
 
 // Create makes a picture of received bytes: it checks that they are one, removes private metadata unless it is to be
-// kept, makes the thumbnails, and stores all of it durably. When it returns without an error the picture survives
+// kept, makes thumbnail and master, and stores all of it durably. When it returns without an error the picture survives
 // anything that the disk survives. The bool is false when the account had the picture already, and that one is returned.
 //
 // It returns imaging's errors for what is not a picture, is broken, or is too large; ErrQuota; apperr.Unavailable when
@@ -52,13 +52,13 @@ func (s *Service) Create(ctx context.Context, received *blob.Staged, up Upload) 
 	}
 	defer original.Discard()
 
-	thumbnails, err := newThumbnails()
+	eager, err := s.newEager()
 	if err != nil {
 		return Image{}, false, err
 	}
-	defer thumbnails.discard()
+	defer eager.discard()
 	found, err := s.decoders.Ingest(ctx, original.File(), imaging.IngestRequest{
-		Limits: imaging.Limits{MaxPixels: s.cfg.MaxPixels}, Outputs: thumbnails.outputs(),
+		Limits: imaging.Limits{MaxPixels: s.cfg.MaxPixels}, Outputs: eager.outputs,
 	})
 	if err != nil {
 		return Image{}, false, err
@@ -90,7 +90,7 @@ func (s *Service) Create(ctx context.Context, received *blob.Staged, up Upload) 
 		return Image{}, false, err
 	}
 	if created {
-		s.keepThumbnails(ctx, img.Ref, thumbnails, found)
+		s.keepEager(ctx, img, eager, found.Outputs)
 	}
 	return img, created, nil
 }

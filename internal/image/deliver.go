@@ -2,32 +2,41 @@ package image
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"time"
 
 	"github.com/kadr-app/kadr/internal/apperr"
+	"github.com/kadr-app/kadr/internal/blob"
 	"github.com/kadr-app/kadr/internal/imaging"
+	"github.com/kadr-app/kadr/internal/variant"
 )
 
-// ThumbnailWidth is the width of thumbnails in pixels.
-const ThumbnailWidth = 320
+// Variants makes pictures' variants, each of them once; *variant.Maker does.
+type Variants interface {
+	// Open opens a variant, which is rendered at its first demand. The shape is normalized and not the original.
+	Open(ctx context.Context, src variant.Source, shape variant.Shape) (*variant.File, error)
+	// AtHand opens a variant that was made before; apperr.NotFound when there is none.
+	AtHand(ctx context.Context, src variant.Source, shape variant.Shape) (*variant.File, error)
+	// Schedule has a variant made while nobody waits.
+	Schedule(src variant.Source, shape variant.Shape)
+	// MasterOutputs are what an upload's own decode has to make beside the thumbnail, without files.
+	MasterOutputs() []imaging.Output
+	// Keep stores what an upload's own decode made.
+	Keep(ctx context.Context, src variant.Source, kept []variant.Kept)
+}
 
-// Ladder returns the widths that anybody may ask for, in pixels and ascending: few enough that a stranger cannot order
-// work without end.
-func Ladder() []int { return []int{64, 160, 320, 480, 640, 800, 1024, 1280, 1600, 1920, 2560, 3840} }
-
-// eagerWidths are made at the upload, by the decode that checks the picture.
-func eagerWidths() []int { return []int{ThumbnailWidth, 640} }
-
-// Shape is what a link asks for.
-type Shape struct {
-	Format imaging.Format
-	Width  int // one of Ladder, or 0 for the picture's own
+// Ask is what a link asks for.
+type Ask struct {
+	ID string
+	// Format is the one that the link's extension names. Without one it is chosen from what Accepts takes.
+	Format  imaging.Format
+	Accepts Accept
+	Params  variant.Params // presets are expanded
+	// Granted: the link itself permits to see the picture, whoever follows it.
+	Granted bool
 }
 
 // File is a picture on its way out. The caller must Close it.
@@ -39,141 +48,107 @@ type File struct {
 	// ETag is a strong validator of the bytes, in quotes.
 	ETag    string
 	ModTime time.Time
+	// Path is where the file lies below the storage, for a gateway that sends it.
+	Path string
 }
 
-// Errors of OpenFile.
+// Errors of Open.
 var (
-	errFormat = apperr.New(apperr.NotFound, "format_unavailable", "This picture is not available in that format.")
-	errWidth  = apperr.New(apperr.Invalid, "width_unavailable", "A picture of this format comes in its own width only. Ask for another format.").At("?w")
-	errLadder = apperr.New(apperr.Invalid, "width_unavailable", "There is no such width.").At("?w")
+	ErrFormat  = apperr.New(apperr.NotFound, "format_unavailable", "This picture is not available in that format.")
+	errReshape = apperr.New(apperr.Invalid, "format_cannot_be_shaped",
+		"Pictures of this format come as they are only. Ask for another format.")
 )
 
-// OpenFile opens a picture that viewer may see, in the shape asked for: the original to the byte when the shape asks for
-// nothing else, and otherwise a variant, which is rendered at its first demand and a file from then on. It returns
-// ErrNotFound, ErrGone, apperr.Invalid for a shape that cannot be had, and imaging's errors when a rendering fails.
-func (s *Service) OpenFile(ctx context.Context, viewer, id string, shape Shape) (*File, error) {
-	img, err := s.Get(ctx, viewer, id)
+// Source returns what variants of the picture are made of.
+func (img Image) Source() variant.Source {
+	return variant.Source{
+		Ref: img.Ref, Format: img.Format, Width: img.Width, Height: img.Height, Frames: img.Frames, Transparent: img.Transparent,
+	}
+}
+
+// Open opens a picture that viewer may see, as a link asks for it: the original to the byte where nothing else is asked
+// for, and otherwise a variant. It returns ErrNotFound, ErrGone, apperr.Invalid for a shape that cannot be had,
+// apperr.NotFound for a format that cannot, and imaging's errors when a rendering fails.
+func (s *Service) Open(ctx context.Context, viewer string, ask Ask) (*File, error) {
+	img, err := s.store.Image(ctx, ask.ID)
 	if err != nil {
 		return nil, err
 	}
-	shape, err = img.normalize(shape)
-	if err != nil {
-		return nil, err
+	if !ask.Granted && !img.VisibleTo(viewer) {
+		return nil, ErrNotFound
 	}
-	if shape == (Shape{Format: img.Format}) {
-		return s.openOriginal(ctx, img)
-	}
-	f, err := s.blobs.OpenVariant(ctx, img.Ref, shape.name())
-	if apperr.KindOf(err) == apperr.NotFound {
-		if err = s.render(ctx, img, shape); err == nil {
-			f, err = s.blobs.OpenVariant(ctx, img.Ref, shape.name())
-		}
+	var f *File
+	if ask.Format == "" {
+		f, err = s.negotiate(ctx, img, ask)
+	} else {
+		f, err = s.openAs(ctx, img, ask.Format, ask.Params)
 	}
 	if err != nil {
 		return nil, s.goneMeanwhile(ctx, img, err)
 	}
-	return newFile(f, img, shape)
+	return f, nil
 }
+
+func (s *Service) openAs(ctx context.Context, img Image, format imaging.Format, params variant.Params) (*File, error) {
+	shape, original, err := s.resolve(img, format, params)
+	if err != nil {
+		return nil, err
+	}
+	if original {
+		return s.openOriginal(ctx, img)
+	}
+	f, err := s.variants.Open(ctx, img.Source(), shape)
+	if err != nil {
+		return nil, err
+	}
+	return img.file(f, shape), nil
+}
+
+// resolve finds the shape that parameters mean for the picture, and whether that is the original.
+func (s *Service) resolve(img Image, format imaging.Format, params variant.Params) (shape variant.Shape, original bool, err error) {
+	if shape, err = params.Shape(img.Source(), format); err != nil {
+		return shape, false, err
+	}
+	shape, original = shape.Normalize(img.Source())
+	switch {
+	case original || s.makes(format):
+		return shape, original, nil
+	case format == img.Format:
+		return shape, false, errReshape
+	}
+	return shape, false, ErrFormat
+}
+
+// makes tells whether the decoders of this instance can make pictures in a format.
+func (s *Service) makes(format imaging.Format) bool { return slices.Contains(s.cfg.Outputs, format) }
 
 func (s *Service) openOriginal(ctx context.Context, img Image) (*File, error) {
 	f, err := s.blobs.Open(ctx, img.Ref)
 	if err != nil {
-		return nil, s.goneMeanwhile(ctx, img, err)
+		return nil, err
 	}
-	return newFile(f, img, Shape{Format: img.Format})
+	return &File{
+		File: f, Image: img, Format: img.Format, Size: img.Size, ModTime: img.CreatedAt,
+		ETag: `"` + img.Ref.String()[:32] + `"`, Path: blob.Path(img.Ref),
+	}, nil
+}
+
+// file says of a variant what may be told of it. That must not be older than the picture: somebody else may have stored the
+// same bytes before, and that is nobody's business. So the time is the picture's.
+func (img Image) file(f *variant.File, shape variant.Shape) *File {
+	return &File{
+		File: f.File, Image: img, Format: shape.Format, Size: f.Size, ModTime: img.CreatedAt,
+		ETag: `"` + hex.EncodeToString(f.Digest[:]) + `"`, Path: f.Path,
+	}
 }
 
 // goneMeanwhile tells a picture that was deleted since its row was read from one whose bytes are lost.
 func (s *Service) goneMeanwhile(ctx context.Context, img Image, err error) error {
-	if apperr.KindOf(err) != apperr.NotFound {
+	if !errors.Is(err, blob.ErrNotFound) && !errors.Is(err, blob.ErrVariantNotFound) {
 		return err
 	}
 	if _, e := s.store.Image(ctx, img.ID); e != nil {
 		return e
 	}
 	return ErrLost.Wrap(err)
-}
-
-// normalize reduces a shape to the one that makes a difference: nothing is enlarged, so a width that the picture does not
-// exceed is no width at all.
-func (img Image) normalize(shape Shape) (Shape, error) {
-	if shape.Width >= img.Width {
-		shape.Width = 0
-	}
-	if shape.Width == 0 && shape.Format == img.Format {
-		return shape, nil
-	}
-	if !shape.Format.CanMake() {
-		if shape.Format == img.Format {
-			return shape, errWidth
-		}
-		return shape, errFormat
-	}
-	if shape.Width != 0 && !slices.Contains(Ladder(), shape.Width) {
-		return shape, errLadder
-	}
-	return shape, nil
-}
-
-// name is the variant's file name; it begins with what it is made by, so that a better renderer starts afresh.
-func (shape Shape) name() string {
-	size := "full"
-	if shape.Width > 0 {
-		size = fmt.Sprintf("w%d", shape.Width)
-	}
-	return "r1-" + size + "." + shape.Format.Extension()
-}
-
-// render makes a variant, once however many ask for it at the same time in this process.
-func (s *Service) render(ctx context.Context, img Image, shape Shape) error {
-	key := img.Ref.String() + "/" + shape.name()
-	// The work outlives the one who asked first: others wait for it too. It is bounded by the decoders' own time limit.
-	done := s.renders.DoChan(key, func() (any, error) {
-		return nil, s.renderOne(context.WithoutCancel(ctx), img, shape)
-	})
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case res := <-done:
-		return res.Err
-	}
-}
-
-func (s *Service) renderOne(ctx context.Context, img Image, shape Shape) error {
-	src, err := s.blobs.Open(ctx, img.Ref)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	v, err := s.blobs.NewVariant(ctx, img.Ref, shape.name())
-	if err != nil {
-		return err
-	}
-	defer v.Discard()
-	_, err = s.decoders.Render(ctx, src, imaging.RenderRequest{
-		Limits:  imaging.Limits{MaxPixels: s.cfg.MaxPixels},
-		Outputs: []imaging.Output{{Shape: imaging.Shape{Width: shape.Width}, Format: shape.Format, File: v.File()}},
-	})
-	if err != nil {
-		return err
-	}
-	return v.Commit()
-}
-
-func newFile(f *os.File, img Image, shape Shape) (*File, error) {
-	st, err := f.Stat()
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	// What is told of the file must not be older than the picture: somebody else may have stored the same bytes before, and
-	// that is nobody's business. So the time is the picture's, and a variant's own goes into a hash.
-	tag := img.Ref.String()[:32]
-	if shape != (Shape{Format: img.Format}) {
-		h := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%d/%d", img.Ref, shape.name(), st.Size(), st.ModTime().UnixNano()))
-		tag = hex.EncodeToString(h[:16])
-	}
-	return &File{
-		File: f, Image: img, Format: shape.Format, Size: st.Size(), ModTime: img.CreatedAt,
-		ETag: `"` + tag + `"`,
-	}, nil
 }

@@ -1,5 +1,5 @@
 // Package image is Kadr's heart: one account's named references to stored pictures, their way in (Service.Create), their
-// lists, their changes, and their way out as originals and variants (Service.OpenFile).
+// lists, their changes, and their way out as originals and variants (Service.Open).
 //
 // It owns the rules and the order of the steps; bytes are kept by package blob, decoded by package imaging, and rows are
 // kept by whoever implements Store.
@@ -45,15 +45,15 @@ type Image struct {
 	UpdatedAt   time.Time
 }
 
-// Thumbnail returns the format and width of the picture's thumbnail: a still, transparent where the picture is.
-func (img Image) Thumbnail() (imaging.Format, int) {
+// ThumbnailFormat is the format of the picture's thumbnail: a still, transparent where the picture is.
+func (img Image) ThumbnailFormat() imaging.Format {
 	switch {
 	case img.Frames == 1:
-		return imaging.WebP, ThumbnailWidth
+		return imaging.WebP
 	case img.Transparent:
-		return imaging.PNG, ThumbnailWidth
+		return imaging.PNG
 	default:
-		return imaging.JPEG, ThumbnailWidth
+		return imaging.JPEG
 	}
 }
 

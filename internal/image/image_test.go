@@ -1,16 +1,13 @@
 package image
 
 import (
-	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
-	"github.com/kadr-app/kadr/internal/apperr"
 	"github.com/kadr-app/kadr/internal/imaging"
+	"github.com/kadr-app/kadr/internal/variant"
 )
 
 func TestCleanFilename(t *testing.T) {
@@ -58,41 +55,6 @@ func FuzzCleanFilename(f *testing.F) {
 	})
 }
 
-func TestNormalize(t *testing.T) {
-	t.Parallel()
-	still := Image{Format: imaging.JPEG, Width: 1000, Height: 500, Frames: 1}
-	animation := Image{Format: imaging.GIF, Width: 1000, Height: 500, Frames: 5}
-	for name, tc := range map[string]struct {
-		img  Image
-		ask  Shape
-		want Shape
-		err  apperr.Kind
-	}{
-		"as it is":           {still, Shape{imaging.JPEG, 0}, Shape{imaging.JPEG, 0}, 0},
-		"narrower":           {still, Shape{imaging.JPEG, 320}, Shape{imaging.JPEG, 320}, 0},
-		"its own width":      {still, Shape{imaging.JPEG, 1000}, Shape{imaging.JPEG, 0}, 0},
-		"wider":              {still, Shape{imaging.WebP, 3840}, Shape{imaging.WebP, 0}, 0},
-		"not on the ladder":  {still, Shape{imaging.WebP, 321}, Shape{}, apperr.Invalid},
-		"to GIF":             {still, Shape{imaging.GIF, 0}, Shape{imaging.GIF, 0}, 0},
-		"to HEIC":            {still, Shape{imaging.HEIC, 0}, Shape{}, apperr.NotFound},
-		"animated":           {animation, Shape{imaging.GIF, 0}, Shape{imaging.GIF, 0}, 0},
-		"animated, narrower": {animation, Shape{imaging.GIF, 320}, Shape{imaging.GIF, 320}, 0},
-		"animated, wider":    {animation, Shape{imaging.GIF, 1024}, Shape{imaging.GIF, 0}, 0},
-		"a still of it":      {animation, Shape{imaging.WebP, 320}, Shape{imaging.WebP, 320}, 0},
-	} {
-		got, err := tc.img.normalize(tc.ask)
-		switch {
-		case err == nil && (tc.err != 0 || got != tc.want):
-			t.Errorf("%s: got %+v, want %+v", name, got, tc.want)
-		case err != nil && apperr.KindOf(err) != tc.err:
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if _, err := still.normalize(Shape{imaging.WebP, 321}); errors.Is(err, errFormat) {
-		t.Error("a width is no matter of format")
-	}
-}
-
 func TestVisibleTo(t *testing.T) {
 	t.Parallel()
 	for v, want := range map[Visibility][3]bool{Public: {true, true, true}, Unlisted: {true, true, true}, Private: {true, false, false}} {
@@ -108,20 +70,23 @@ func TestVisibleTo(t *testing.T) {
 	}
 }
 
-func TestThumbnailFormat(t *testing.T) {
+func TestFormats(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		img  Image
-		want imaging.Format
+		img            Image
+		thumbnail, web imaging.Format
 	}{
-		{Image{Frames: 1}, imaging.WebP},
-		{Image{Frames: 1, Transparent: true}, imaging.WebP},
-		{Image{Frames: 2}, imaging.JPEG},
-		{Image{Frames: 2, Transparent: true}, imaging.PNG},
+		{Image{Format: imaging.JPEG, Frames: 1}, imaging.WebP, imaging.JPEG},
+		{Image{Format: imaging.PNG, Frames: 1, Transparent: true}, imaging.WebP, imaging.PNG},
+		{Image{Format: imaging.GIF, Frames: 2}, imaging.JPEG, imaging.GIF},
+		{Image{Format: imaging.WebP, Frames: 2, Transparent: true}, imaging.PNG, imaging.GIF},
+		{Image{Format: imaging.WebP, Frames: 1, Transparent: true}, imaging.WebP, imaging.PNG},
+		{Image{Format: imaging.AVIF, Frames: 1}, imaging.WebP, imaging.JPEG},
+		{Image{Format: imaging.HEIC, Frames: 1}, imaging.WebP, imaging.JPEG},
+		{Image{Format: imaging.TIFF, Frames: 1, Transparent: true}, imaging.WebP, imaging.PNG},
 	} {
-		format, width := tc.img.Thumbnail()
-		if format != tc.want || width != ThumbnailWidth || !format.CanMake() {
-			t.Errorf("%+v: %s at %d", tc.img, format, width)
+		if thumbnail, web := tc.img.ThumbnailFormat(), tc.img.WebFormat(); thumbnail != tc.thumbnail || web != tc.web || !thumbnail.CanMake() {
+			t.Errorf("%+v: %s and %s", tc.img, thumbnail, web)
 		}
 	}
 }
@@ -130,32 +95,9 @@ func TestThumbnailFormat(t *testing.T) {
 func TestFileDoesNotTellOfOthers(t *testing.T) {
 	t.Parallel()
 	created := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
-	older := created.Add(-48 * time.Hour)
 	img := Image{Format: imaging.JPEG, Width: 100, CreatedAt: created}
-	tags := map[string]bool{}
-	for _, shape := range []Shape{{Format: imaging.JPEG}, {Format: imaging.WebP}, {Format: imaging.WebP, Width: 64}} {
-		path := filepath.Join(t.TempDir(), "file")
-		if err := os.WriteFile(path, []byte("bytes"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chtimes(path, older, older); err != nil {
-			t.Fatal(err)
-		}
-		f, err := os.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		file, err := newFile(f, img, shape)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = file.Close() })
-		if !file.ModTime.Equal(created) {
-			t.Errorf("%v is said to be from %v", shape, file.ModTime)
-		}
-		if tags[file.ETag] {
-			t.Errorf("%v has the ETag of another shape", shape)
-		}
-		tags[file.ETag] = true
+	file := img.file(&variant.File{Size: 5, Digest: [16]byte{1, 2}, Path: "variants/x"}, variant.Shape{Format: imaging.WebP})
+	if !file.ModTime.Equal(created) || file.ETag != `"01020000000000000000000000000000"` || file.Format != imaging.WebP {
+		t.Errorf("%+v", file)
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/kadr-app/kadr/internal/blob"
 	"github.com/kadr-app/kadr/internal/imaging"
 )
@@ -15,13 +13,17 @@ import (
 // Decoders decodes pictures; *imaging.Pool does, in processes of their own.
 type Decoders interface {
 	Ingest(ctx context.Context, src *os.File, req imaging.IngestRequest) (imaging.Ingested, error)
-	Render(ctx context.Context, src *os.File, req imaging.RenderRequest) ([]imaging.Rendered, error)
 }
 
 // Config limits what a Service takes.
 type Config struct {
 	MaxUploadBytes int64
 	MaxPixels      int64 // all frames counted
+	// Outputs are the formats that variants can be made in.
+	Outputs []imaging.Format
+	// Changed is called with the ids of pictures whose links answer differently from now on, before whoever changed them
+	// is told so. It must not block. It may be nil.
+	Changed func(ids []string)
 }
 
 // Service is what can be done with pictures.
@@ -29,15 +31,20 @@ type Service struct {
 	store    Store
 	blobs    blob.Store
 	decoders Decoders
+	variants Variants
 	cfg      Config
 	log      *slog.Logger
-	renders  singleflight.Group
 	reclaims chan struct{}
 }
 
 // NewService returns a Service over its three stores of truth.
-func NewService(store Store, blobs blob.Store, decoders Decoders, cfg Config, log *slog.Logger) *Service {
-	return &Service{store: store, blobs: blobs, decoders: decoders, cfg: cfg, log: log, reclaims: make(chan struct{}, 1)}
+func NewService(store Store, blobs blob.Store, decoders Decoders, variants Variants, cfg Config, log *slog.Logger) *Service {
+	if cfg.Changed == nil {
+		cfg.Changed = func([]string) {}
+	}
+	return &Service{
+		store: store, blobs: blobs, decoders: decoders, variants: variants, cfg: cfg, log: log, reclaims: make(chan struct{}, 1),
+	}
 }
 
 // Get returns a picture that viewer (an account's id, empty for a stranger) may see; ErrNotFound, or ErrGone when it was
@@ -63,12 +70,15 @@ func (s *Service) Feed(ctx context.Context, q FeedQuery) ([]Image, error) {
 
 // Update changes one of the account's pictures; ErrNotFound (also for somebody else's), ErrGone or ErrChanged.
 func (s *Service) Update(ctx context.Context, accountID, id string, p Patch) (Image, error) {
-	return s.store.UpdateImage(ctx, accountID, id, p)
+	img, err := s.store.UpdateImage(ctx, accountID, id, p)
+	s.cfg.Changed([]string{id}) // also after an error: it may have been done all the same
+	return img, err
 }
 
 // Delete deletes one of the account's pictures, and its bytes with the last reference to them. Errors as for Update.
 func (s *Service) Delete(ctx context.Context, accountID, id string, ifRevision func(int64) bool) error {
 	deleted, err := s.store.DeleteImages(ctx, accountID, []string{id}, ifRevision)
+	s.cfg.Changed([]string{id})
 	if err != nil {
 		return err
 	}
@@ -85,6 +95,7 @@ func (s *Service) Delete(ctx context.Context, accountID, id string, ifRevision f
 // DeleteMany deletes those of the account's pictures among ids that exist, and returns the ids of the deleted.
 func (s *Service) DeleteMany(ctx context.Context, accountID string, ids []string) ([]string, error) {
 	deleted, err := s.store.DeleteImages(ctx, accountID, ids, nil)
+	s.cfg.Changed(ids)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +109,9 @@ func (s *Service) DeleteMany(ctx context.Context, accountID string, ids []string
 
 // SetVisibility changes those of the account's pictures among ids that exist, and returns their ids.
 func (s *Service) SetVisibility(ctx context.Context, accountID string, ids []string, v Visibility) ([]string, error) {
-	return s.store.SetVisibility(ctx, accountID, ids, v)
+	done, err := s.store.SetVisibility(ctx, accountID, ids, v)
+	s.cfg.Changed(ids)
+	return done, err
 }
 
 // reclaim removes the bytes of deleted pictures that nothing else refers to. The deletion itself is done by then, so a

@@ -3,70 +3,65 @@ package image
 import (
 	"context"
 	"io"
-	"os"
 
-	"github.com/kadr-app/kadr/internal/blob"
 	"github.com/kadr-app/kadr/internal/imaging"
+	"github.com/kadr-app/kadr/internal/variant"
 )
 
-// thumbnails are the variants that the upload's own decode makes. They are in memory until it is known which of them were
-// made, and that the upload stays.
-type thumbnails struct {
-	shapes []Shape
-	files  []*os.File
+// ThumbnailWidth is the width of thumbnails in pixels.
+const ThumbnailWidth = 320
+
+// thumbnailOutputs are the thumbnails that pictures may have; of each picture one condition holds.
+func thumbnailOutputs() []imaging.Output {
+	shape := imaging.Shape{Width: ThumbnailWidth}
+	return []imaging.Output{
+		{Shape: shape, Format: imaging.WebP, When: imaging.Condition{Still: true}},
+		{Shape: shape, Format: imaging.JPEG, When: imaging.Condition{Animated: true, Opaque: true}},
+		{Shape: shape, Format: imaging.PNG, When: imaging.Condition{Animated: true, Transparent: true}},
+	}
 }
 
-func newThumbnails() (*thumbnails, error) {
-	t := &thumbnails{}
-	for _, width := range eagerWidths() {
+// eager is what the upload's own decode makes: a thumbnail, and the master that smaller variants are made from. They are
+// in memory until it is known which of them were made, and that the upload stays.
+type eager struct {
+	outputs []imaging.Output
+	masters int // how many of the outputs, at the end
+}
+
+func (s *Service) newEager() (*eager, error) {
+	masters := s.variants.MasterOutputs()
+	e := &eager{outputs: append(thumbnailOutputs(), masters...), masters: len(masters)}
+	for i := range e.outputs {
 		f, err := imaging.NewScratch()
 		if err != nil {
-			t.discard()
+			e.discard()
 			return nil, err
 		}
-		t.shapes, t.files = append(t.shapes, Shape{Format: imaging.WebP, Width: width}), append(t.files, f)
+		e.outputs[i].File = f
 	}
-	return t, nil
+	return e, nil
 }
 
-func (t *thumbnails) outputs() []imaging.Output {
-	outputs := make([]imaging.Output, len(t.files))
-	for i, shape := range t.shapes {
-		outputs[i] = imaging.Output{Shape: imaging.Shape{Width: shape.Width}, Format: shape.Format, File: t.files[i]}
-	}
-	return outputs
-}
-
-func (t *thumbnails) discard() {
-	for _, f := range t.files {
-		_ = f.Close() // it is nowhere but in memory
+func (e *eager) discard() {
+	for _, o := range e.outputs {
+		if o.File != nil {
+			_ = o.File.Close() // it is nowhere but in memory
+		}
 	}
 }
 
-// keepThumbnails stores those that were made. One that cannot be stored is rendered when it is asked for, so that is only
-// logged. Stills of an animation are not what its WebP variants are, and are left out.
-func (s *Service) keepThumbnails(ctx context.Context, ref blob.Ref, t *thumbnails, found imaging.Ingested) {
-	if found.Frames > 1 {
-		return
-	}
-	for i, out := range found.Outputs {
-		if !out.Made {
+// keepEager stores what was made.
+func (s *Service) keepEager(ctx context.Context, img Image, e *eager, made []imaging.Rendered) {
+	var kept []variant.Kept
+	for i, m := range made {
+		if !m.Made {
 			continue
 		}
-		if err := s.keepThumbnail(ctx, ref, t.shapes[i], io.NewSectionReader(t.files[i], 0, out.Size)); err != nil {
-			s.log.WarnContext(ctx, "a thumbnail could not be kept", "error", err)
-		}
+		o := e.outputs[i]
+		kept = append(kept, variant.Kept{
+			Shape: variant.Shape{Shape: o.Shape, Format: o.Format}, Master: i >= len(e.outputs)-e.masters,
+			Data: io.NewSectionReader(o.File, 0, m.Size), Size: m.Size,
+		})
 	}
-}
-
-func (s *Service) keepThumbnail(ctx context.Context, ref blob.Ref, shape Shape, made io.Reader) error {
-	v, err := s.blobs.NewVariant(ctx, ref, shape.name())
-	if err != nil {
-		return err
-	}
-	defer v.Discard()
-	if _, err := io.Copy(v.File(), made); err != nil {
-		return err
-	}
-	return v.Commit()
+	s.variants.Keep(ctx, img.Source(), kept)
 }
