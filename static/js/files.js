@@ -3,7 +3,9 @@
 import { formatSize } from './format.js';
 
 /** The types that the contract takes, for a file chooser's `accept`. */
-export const ACCEPTED_TYPES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp'];
+export const ACCEPTED_TYPES = [
+  'image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif', 'image/heic', 'image/heif', 'image/tiff',
+];
 
 /** An instance's limit unless it was set otherwise, which the page cannot know. */
 const USUAL_LIMIT = 50 * 1024 * 1024;
@@ -16,7 +18,9 @@ const USUAL_LIMIT = 50 * 1024 * 1024;
 export function foretell(file) {
   if (file.size === 0) return 'The file is empty.';
   // Systems that do not know a type leave it empty; the server looks at the bytes.
-  if (file.type !== '' && !ACCEPTED_TYPES.includes(file.type)) return 'Not a JPEG, PNG, GIF or WebP picture.';
+  if (file.type !== '' && !ACCEPTED_TYPES.includes(file.type)) {
+    return 'Not a JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture.';
+  }
   if (file.size > USUAL_LIMIT) return `Larger than ${formatSize(USUAL_LIMIT)}, which is the usual limit.`;
   return null;
 }

@@ -2,9 +2,6 @@
 
 /** @typedef {import('../../gen/browser/api').components['schemas']['Image']} Image */
 
-/** The widths of the ladder that a picture's page offers; the original stands for everything beyond. */
-const PAGE_WIDTHS = [640, 1280, 1920, 2560];
-
 /**
  * What to call a picture: its title, or else its file's name.
  * @param {Pick<Image, 'title' | 'filename'>} image
@@ -12,6 +9,18 @@ const PAGE_WIDTHS = [640, 1280, 1920, 2560];
  */
 export function nameOf(image) {
   return image.title || image.filename;
+}
+
+/** The types that not every browser shows. */
+const UNSHOWN_TYPES = ['image/heic', 'image/tiff'];
+
+/**
+ * The direct link to show a picture by, wherever it is pasted: the original where browsers can show that, else a JPEG.
+ * @param {Pick<Image, 'url' | 'media_type'>} image
+ * @returns {string}
+ */
+export function linkOf(image) {
+  return UNSHOWN_TYPES.includes(image.media_type) ? image.url.replace(/\.[a-z]+$/, '.jpg') : image.url;
 }
 
 /**
@@ -31,11 +40,11 @@ export function escapeMarkdown(text) {
 
 /**
  * Builds the Markdown that shows a picture.
- * @param {Pick<Image, 'url' | 'title' | 'description' | 'filename'>} image
+ * @param {Pick<Image, 'url' | 'media_type' | 'title' | 'description' | 'filename'>} image
  * @returns {string}
  */
 export function markdownOf(image) {
-  return `![${escapeMarkdown(image.description || nameOf(image))}](${markdownAddress(image.url)})`;
+  return `![${escapeMarkdown(image.description || nameOf(image))}](${markdownAddress(linkOf(image))})`;
 }
 
 /**
@@ -51,21 +60,24 @@ export function localAddress(address, base = '') {
 }
 
 /**
- * Builds the `srcset` for a picture's page, so that a phone need not load a camera's original. Formats that may move
- * are left alone, as a smaller one might stand still.
- * @param {Pick<Image, 'url' | 'width' | 'media_type'>} image
- * @param {string} [base] where the API is, when it is not where the page is
- * @returns {string} empty when only the original will do
+ * One `<source>` of a `<picture>`.
+ * @typedef {{ type: string, srcset: string }} Source
  */
-export function srcsetOf(image, base = '') {
-  const widths = PAGE_WIDTHS.filter((width) => width < image.width);
-  if (widths.length === 0 || (image.media_type !== 'image/jpeg' && image.media_type !== 'image/png')) return '';
-  const sized = widths.map((width) => {
-    const url = new URL(localAddress(image.url), 'http://localhost');
-    url.searchParams.set('w', String(width));
-    return `${localAddress(url.href, base)} ${width}w`;
-  });
-  return [...sized, `${localAddress(image.url, base)} ${image.width}w`].join(', ');
+
+/**
+ * Sorts a picture's variants into the sources of a `<picture>`, so that a phone need not load a camera's original. A
+ * browser takes the first whose type it knows.
+ * @param {Pick<Image, 'variants'>} image
+ * @param {string} [base] where the API is, when it is not where the page is
+ * @returns {Source[]} none when only the original will do
+ */
+export function sourcesOf(image, base = '') {
+  /** @type {Map<string, string[]>} */
+  const byType = new Map();
+  for (const { media_type: type, url, width } of image.variants ?? []) {
+    byType.set(type, [...byType.get(type) ?? [], `${localAddress(url, base)} ${width}w`]);
+  }
+  return [...byType].map(([type, candidates]) => ({ type, srcset: candidates.join(', ') }));
 }
 
 /**

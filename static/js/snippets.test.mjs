@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { copyText } from './clipboard.js';
-import { escapeMarkdown, localAddress, markdownOf, nameOf, srcsetOf } from './snippets.js';
+import { escapeMarkdown, linkOf, localAddress, markdownOf, nameOf, sourcesOf } from './snippets.js';
 
 const url = 'https://k.example/i/abc.jpg';
 const image = { url, title: '', description: '', filename: 'sunset.jpg', width: 4032, media_type: 'image/jpeg' };
@@ -12,6 +12,12 @@ test('Markdown shows the picture under its best name', () => {
   assert.equal(markdownOf({ ...image, title: 'Bay' }), `![Bay](${url})`);
   assert.equal(markdownOf({ ...image, title: 'Bay', description: 'Three boats' }), `![Three boats](${url})`);
   assert.equal(nameOf({ ...image, title: 'Bay' }), 'Bay');
+});
+
+test('what browsers cannot show is linked to as a JPEG', () => {
+  assert.equal(linkOf(image), url);
+  assert.equal(linkOf({ url: 'https://k.example/i/abc.heic', media_type: 'image/heic' }), url);
+  assert.equal(markdownOf({ ...image, url: 'https://k.example/i/abc.tif', media_type: 'image/tiff' }), `![sunset.jpg](${url})`);
 });
 
 test('names stay texts in Markdown', () => {
@@ -36,12 +42,20 @@ test('the page shows pictures from where it is itself', () => {
   assert.equal(localAddress(thumbnail, 'http://localhost:8080'), 'http://localhost:8080/i/a.webp?w=320');
 });
 
-test('large still formats come in smaller sizes too', () => {
-  assert.equal(srcsetOf({ ...image, width: 1500 }),
-    '/i/abc.jpg?w=640 640w, /i/abc.jpg?w=1280 1280w, /i/abc.jpg 1500w');
-  assert.equal(srcsetOf({ ...image, width: 640 }), '');
-  assert.equal(srcsetOf({ ...image, media_type: 'image/gif' }), '');
-  assert.equal(srcsetOf({ ...image, media_type: 'image/webp' }), '');
+test('variants become the sources of a picture element', () => {
+  const variants = [
+    { media_type: 'image/avif', width: 320, height: 240, url: 'https://k.example/i/abc.avif?v=1&w=320' },
+    { media_type: 'image/avif', width: 640, height: 480, url: 'https://k.example/i/abc.avif?v=1&w=640' },
+    { media_type: 'image/webp', width: 320, height: 240, url: 'https://k.example/i/abc.webp?v=1&w=320' },
+  ];
+  assert.deepEqual(sourcesOf({ variants }), [
+    { type: 'image/avif', srcset: '/i/abc.avif?v=1&w=320 320w, /i/abc.avif?v=1&w=640 640w' },
+    { type: 'image/webp', srcset: '/i/abc.webp?v=1&w=320 320w' },
+  ]);
+  assert.deepEqual(sourcesOf({ variants: variants.slice(2) }, 'http://localhost:8080'),
+    [{ type: 'image/webp', srcset: 'http://localhost:8080/i/abc.webp?v=1&w=320 320w' }]);
+  assert.deepEqual(sourcesOf({ variants: [] }), []);
+  assert.deepEqual(sourcesOf({}), []); // as in lists
 });
 
 test('copying falls back where the Clipboard API is missing or refuses', async () => {

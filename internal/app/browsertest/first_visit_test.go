@@ -31,7 +31,7 @@ func testFirstVisit(t *testing.T, c *chromium) {
 	b.choose(func() { b.press(" ") }, jpeg, png, gif, text)
 	b.waitText(".uploads-summary", "3 uploaded, 1 not")
 	b.waitText(".upload.failed", "notes.txt")
-	b.waitText(".upload.failed", "Not a JPEG, PNG, GIF or WebP picture.")
+	b.waitText(".upload.failed", "Not a JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture.")
 	for _, f := range []file{jpeg, png, gif} {
 		b.wait(f.name+" with its thumbnail", "loaded($('img', named('.mine .card', "+quote(f.name)+")))")
 	}

@@ -2,7 +2,7 @@
 
 import { copyText } from '../clipboard.js';
 import { element, html, render } from '../html.js';
-import { markdownOf, nameOf } from '../snippets.js';
+import { linkOf, markdownOf, nameOf } from '../snippets.js';
 import { icon } from './icon.js';
 
 /** @typedef {import('../html.js').Markup} Markup */
@@ -17,7 +17,7 @@ const CONFIRMS = 1800;
  * @returns {Markup}
  */
 export function copyLinkButton(image) {
-  return html`<button type="button" class="button small" data-action="copy" data-copy="${image.url}">
+  return html`<button type="button" class="button small" data-action="copy" data-copy="${linkOf(image)}">
     ${icon('link')}<span>Copy link</span><span class="sr-only"> to ${nameOf(image)}</span></button>`;
 }
 

@@ -18,7 +18,7 @@ export function mountDropZone(root, { queue, session, toast }, signal) {
       <input class="sr-only" type="file" multiple accept="${ACCEPTED_TYPES.join(',')}" aria-describedby="drop-hint">
       <span class="drop-icon">${icon('upload')}</span>
       <span class="drop-title">Drop pictures anywhere, or choose them</span>
-      <span class="drop-hint" id="drop-hint">JPEG, PNG, GIF or WebP. You can also paste from the clipboard.</span>
+      <span class="drop-hint" id="drop-hint">JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF. You can also paste from the clipboard.</span>
     </label>
     ${visibilitySelect({
       id: 'upload-visibility',

@@ -4,7 +4,7 @@ import { find, onAction } from '../dom.js';
 import { formatDimensions, formatSize, formatTime } from '../format.js';
 import { html, render } from '../html.js';
 import { Problem, explain } from '../problem.js';
-import { localAddress, nameOf, srcsetOf } from '../snippets.js';
+import { linkOf, localAddress, nameOf, sourcesOf } from '../snippets.js';
 import { drawThumbHash } from '../thumbhash.js';
 import { copyAction, copyLinkButton, copyMarkdownButton } from './copy.js';
 import { deletePicture } from './delete.js';
@@ -66,8 +66,11 @@ function mountPicture(root, context, image, signal) {
     <article class="picture">
       <a class="frame picture-frame" href="${original}" target="_blank" rel="noopener">
         <canvas aria-hidden="true"></canvas>
-        <img src="${original}" srcset="${srcsetOf(image, api.base)}" sizes="(min-width: 72rem) 70rem, 100vw"
-          alt="${image.description || name}" width="${image.width}" height="${image.height}">
+        <picture>
+          ${sourcesOf(image, api.base).map(({ type, srcset }) => html`
+            <source type="${type}" srcset="${srcset}" sizes="(min-width: 72rem) 70rem, 100vw">`)}
+          <img src="${localAddress(linkOf(image), api.base)}" alt="${image.description || name}" width="${image.width}" height="${image.height}">
+        </picture>
         <span class="sr-only">(the original, in a new tab)</span>
       </a>
       <div class="picture-head">
@@ -119,9 +122,10 @@ function fitFrame(root, image) {
   // A smaller size that cannot be made is no reason to show nothing: the original still can.
   const picture = /** @type {HTMLImageElement} */ (find(root, 'img'));
   picture.addEventListener('error', (event) => {
-    if (!picture.hasAttribute('srcset') || picture.srcset === '') return;
+    const sources = frame.querySelectorAll('source');
+    if (sources.length === 0) return;
     event.stopImmediatePropagation();
-    picture.removeAttribute('srcset');
+    for (const source of sources) source.remove();
     frame.classList.remove('broken');
   });
 }
