@@ -19,6 +19,7 @@ func TestProgram(t *testing.T) {
 		"lets an upload end after a Ctrl-C": testInterruptLetsUploadEnd,
 		"stops at once when asked twice":    testSecondSignal,
 		"needs little memory":               testMemory,
+		"bears a rush":                      testRush,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

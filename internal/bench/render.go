@@ -114,6 +114,7 @@ func (b *bench) master(ctx context.Context) error {
 	defer func() { _ = without.stop() }()
 	for _, p := range photos {
 		var sides []side
+		var firsts []stored
 		for _, k := range []*kadr{with, without} {
 			pictures, err := b.copies(k, p.data, coldCopies)
 			if err != nil {
@@ -123,9 +124,12 @@ func (b *bench) master(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			sides = append(sides, cold(k, pictures, 2*runtime.NumCPU(), 1, one(w)))
+			sides, firsts = append(sides, cold(k, pictures, 2*runtime.NumCPU(), 1, one(w))), append(firsts, pictures[len(firsts)]) // another for each, since they share their files
 		}
 		if err := b.compare(ctx, fmt.Sprintf("cold 320 WebP of %s from its master, from the original", p.name), 3, sides[0], sides[1]); err != nil {
+			return err
+		}
+		if err := b.distance(p.name, with, without, firsts[0], firsts[1]); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/kadr-app/kadr/internal/image"
 	"github.com/kadr-app/kadr/internal/imaging"
 )
 
@@ -110,6 +111,9 @@ func (b *bench) photos(ctx context.Context) error {
 	return b.compare(ctx, "upload a 12 MP JPEG by HTTP, decoders alone", 0.8, ours, limit)
 }
 
+// masterSide is the server's default.
+const masterSide = 1280
+
 // ingest does with a decoder what an upload does.
 func (b *bench) ingest(ctx context.Context, pool *imaging.Pool, photo []byte) error {
 	src, err := os.CreateTemp(b.dir, "photo-")
@@ -120,14 +124,16 @@ func (b *bench) ingest(ctx context.Context, pool *imaging.Pool, photo []byte) er
 	if _, err := src.Write(photo); err != nil {
 		return err
 	}
-	var outputs []imaging.Output
-	for _, width := range []int{320, 640} {
+	outputs := append([]imaging.Output{
+		{Shape: imaging.Shape{Width: image.ThumbnailWidth}, Format: imaging.WebP},
+	}, imaging.MasterOutputs(masterSide)...)
+	for i := range outputs {
 		out, err := os.CreateTemp(b.dir, "thumbnail-")
 		if err != nil {
 			return err
 		}
 		defer func() { _ = os.Remove(out.Name()); _ = out.Close() }()
-		outputs = append(outputs, imaging.Output{Shape: imaging.Shape{Width: width}, Format: imaging.WebP, File: out})
+		outputs[i].File = out
 	}
 	_, err = pool.Ingest(ctx, src, imaging.IngestRequest{Outputs: outputs})
 	return err
