@@ -18,8 +18,10 @@ import (
 type Variants interface {
 	// Open opens a variant, which is rendered at its first demand. The shape is normalized and not the original.
 	Open(ctx context.Context, src variant.Source, shape variant.Shape) (*variant.File, error)
-	// AtHand opens a variant that was made before; apperr.NotFound when there is none.
+	// AtHand opens a variant that was made before; apperr.NotFound when there is none. That alone counts as no use.
 	AtHand(ctx context.Context, src variant.Source, shape variant.Shape) (*variant.File, error)
+	// Used says that a variant that was at hand is sent, so that it is not evicted.
+	Used(ref blob.Ref, name string)
 	// Schedule has a variant made while nobody waits.
 	Schedule(src variant.Source, shape variant.Shape)
 	// MasterOutputs are what an upload's own decode has to make beside the thumbnail, without files.

@@ -36,7 +36,7 @@ func (s *Service) negotiate(ctx context.Context, img Image, ask Ask) (*File, err
 		if err != nil {
 			return nil, err
 		}
-		best.add(f)
+		best.add(f, "")
 	}
 
 	var missing []variant.Shape
@@ -48,7 +48,7 @@ func (s *Service) negotiate(ctx context.Context, img Image, ask Ask) (*File, err
 		f, err := s.variants.AtHand(ctx, img.Source(), shape)
 		switch {
 		case err == nil:
-			best.add(img.file(f, shape))
+			best.add(img.file(f, shape), shape.Name())
 		case format == imaging.WebP && best.file == nil: // the first visitors' picture
 			usual = format
 		default:
@@ -60,6 +60,9 @@ func (s *Service) negotiate(ctx context.Context, img Image, ask Ask) (*File, err
 			return nil, err
 		}
 	}
+	if best.variant != "" {
+		s.variants.Used(img.Ref, best.variant)
+	}
 	for _, shape := range missing {
 		s.variants.Schedule(img.Source(), shape)
 	}
@@ -67,18 +70,20 @@ func (s *Service) negotiate(ctx context.Context, img Image, ask Ask) (*File, err
 }
 
 // smallest keeps the smaller of the files that it is given and closes the others.
-type smallest struct{ file *File }
+type smallest struct {
+	file    *File
+	variant string // the name of the variant that it is; empty for the original
+}
 
-func (s *smallest) add(f *File) {
-	switch {
-	case s.file == nil:
-		s.file = f
-	case f.Size < s.file.Size:
-		_ = s.file.Close()
-		s.file = f
-	default:
+func (s *smallest) add(f *File, variant string) {
+	if s.file != nil && f.Size >= s.file.Size {
 		_ = f.Close()
+		return
 	}
+	if s.file != nil {
+		_ = s.file.Close()
+	}
+	s.file, s.variant = f, variant
 }
 
 // usualFormat is the one that is sent where nothing better can be had: the original's, if the client can show that.
