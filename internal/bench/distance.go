@@ -14,8 +14,10 @@ import (
 	"github.com/kadr-app/kadr/internal/imaging/imagetest"
 )
 
-// distance compares the rendering of 320 pixels from a picture's master with the one from the original: as pixels, and as
-// the WebP that people get. The limit is what one step of the encoder's quality costs, from 80 to 79.
+// distance compares the rendering of 320 pixels from a picture's master with the one from the original, as pixels. The limit
+// is what one step of the encoder's quality costs, from 80 to 79. How far the WebPs are apart that people get is reported:
+// an encoder decides otherwise at the smallest difference, so that they would be more than a step apart also if the master
+// were lossless (0.0125 beside 0.0105 for a photograph of 12 MP).
 func (b *bench) distance(name string, with, without *kadr, reduced, direct stored) error {
 	const query = ".webp?w=320"
 	step, err := without.signed(direct, 79)
@@ -26,13 +28,16 @@ func (b *bench) distance(name string, with, without *kadr, reduced, direct store
 	if err != nil {
 		return err
 	}
-	for _, s := range []struct{ what, query string }{{"as pixels", ".png?w=320"}, {"as WebP", query}} {
+	for _, s := range []struct {
+		what, query string
+		goal        float64
+	}{{"as pixels", ".png?w=320", 1}, {"as WebP", query, 0}} {
 		d, err := between(with, reduced.link+s.query, without, direct.link+s.query)
 		if err != nil {
 			return err
 		}
 		b.row(fmt.Sprintf("DSSIM of 320 px of %s from its master, %s, one step of quality", name, s.what),
-			fmt.Sprintf("%.4f", d), fmt.Sprintf("%.4f", limit), limit/d, 1)
+			fmt.Sprintf("%.4f", d), fmt.Sprintf("%.4f", limit), limit/d, s.goal)
 	}
 	return nil
 }

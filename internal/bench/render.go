@@ -138,44 +138,40 @@ func (b *bench) master(ctx context.Context) error {
 
 // set compares three sizes asked for at once with the same one by one, of pictures that have nothing to share.
 func (b *bench) set(ctx context.Context) error {
-	photo, err := b.photo12()
+	photos, err := b.photographs()
 	if err != nil {
 		return err
 	}
-	for _, s := range []struct {
-		what string
-		goal float64
-		env  []string
-	}{
-		{"320 + 640 + 1280 WebP of 12 MP at once, one by one", 1.5, []string{noMaster}},
-		{"the same from the master", 0, nil},
-	} {
-		if err := b.setOf(ctx, s.what, s.goal, photo, s.env); err != nil {
-			return err
+	for _, p := range photos {
+		for _, f := range []imaging.Format{imaging.WebP, imaging.JPEG} {
+			if err := b.setOf(ctx, p, f, "", 1.5, noMaster); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	return b.setOf(ctx, photos[0], imaging.WebP, " from the master", 0)
 }
 
-func (b *bench) setOf(ctx context.Context, what string, goal float64, photo []byte, env []string) error {
+func (b *bench) setOf(ctx context.Context, p photo, f imaging.Format, from string, goal float64, env ...string) error {
 	k, err := b.start(ctx, port, env...)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = k.stop() }()
-	pictures, err := b.copies(k, photo, coldCopies)
+	pictures, err := b.copies(k, p.data, coldCopies)
 	if err != nil {
 		return err
 	}
 	var wants []want
 	for _, width := range []int{320, 640, 1280} {
-		w, err := learn(k, pictures, fmt.Sprintf(".webp?w=%d", width))
+		w, err := learn(k, pictures, fmt.Sprintf(".%s?w=%d", f.Extension(), width))
 		if err != nil {
 			return err
 		}
 		wants = append(wants, w)
 	}
 	clients := 2 * runtime.NumCPU()
+	what := fmt.Sprintf("320 + 640 + 1280 %s of %s%s at once, one by one", f, p.name, from)
 	return b.compare(ctx, what, goal,
 		cold(k, pictures, clients, len(wants), atOnce(wants)), cold(k, pictures, clients, 1, apart(wants)))
 }

@@ -86,10 +86,14 @@ const (
 
 // accelHeader is what the gateway is told instead. Two headers have other names there: nginx would keep them of this reply
 // also where it comes back for another one (see nginx/pictures.conf). Those that all pictures have it adds by itself
-// (nginx/file.conf).
+// (nginx/file.conf), and so it does with what is said of pictures that everybody may see and other sites may use.
 func accelHeader(h http.Header, path string) http.Header {
 	a := h.Clone()
 	a.Del("Content-Security-Policy")
+	if a.Get("Access-Control-Allow-Origin") != "" {
+		a.Del("Access-Control-Allow-Origin")
+		a.Del("Cross-Origin-Resource-Policy")
+	}
 	for _, name := range []string{"Cache-Control", "Content-Disposition"} {
 		a.Set("X-Kadr-"+name, a.Get(name))
 		a.Del(name)
@@ -110,14 +114,20 @@ func (d *delivery) isNotModified(req *http.Request) bool {
 	if lines := req.Header["If-None-Match"]; len(lines) > 0 {
 		return etagList(strings.Join(lines, ","), d.etag, false)
 	}
-	since, err := http.ParseTime(req.Header.Get("If-Modified-Since"))
+	line := req.Header.Get("If-Modified-Since")
+	if line == "" {
+		return false
+	}
+	since, err := http.ParseTime(line)
 	return err == nil && !d.modTime.Truncate(time.Second).After(since)
 }
 
-// redirect answers by way of the gateway, and returns the status.
+// redirect answers by way of the gateway, and returns the status. The security headers are the gateway's to add where there
+// is a picture to send, so it does not matter whether they are there already.
 func (d *delivery) redirect(w http.ResponseWriter, req *http.Request) int {
 	h := w.Header()
 	if d.isNotModified(req) {
+		setSecurityHeaders(h)
 		maps.Copy(h, d.header)
 		for _, name := range []string{"Content-Type", "Last-Modified"} { // as http.ServeContent has it
 			h.Del(name)

@@ -209,7 +209,6 @@ func (s *Server) sendHot(w http.ResponseWriter, req *http.Request, d *delivery) 
 	_ = control.SetWriteDeadline(start.Add(s.cfg.Patience)) // the one of the connection's last request is over
 	id := token.ID()
 	h := w.Header()
-	setSecurityHeaders(h)
 	h["X-Request-Id"] = []string{id}
 	var status int
 	var size int64
@@ -223,6 +222,7 @@ func (s *Server) sendHot(w http.ResponseWriter, req *http.Request, d *delivery) 
 			return false
 		}
 		defer f.Close()
+		setSecurityHeaders(h)
 		out := d.send(w, req, f, s.cfg.Patience)
 		status, size = out.status, out.size
 	}

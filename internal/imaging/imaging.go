@@ -59,8 +59,8 @@ type Output struct {
 	Format  Format // one that CanMake
 	Quality int    // 1 to 100; 0 means the format's default; of no meaning to PNG and GIF
 	Effort  int    // of the encoder; 0 means the format's default, and more than it knows is the most that it knows
-	// Intermediate makes what other pictures are made of, quickly and to be decoded quickly: a JPEG is baseline and keeps all
-	// of its colour, a PNG is lightly compressed, whatever Effort says. The other formats do not have it.
+	// Intermediate makes what other pictures are made of, quickly and to be decoded quickly: a JPEG is baseline and has
+	// its colour at full size unless it comes from a JPEG that does not, a PNG is lightly compressed, whatever Effort says. The other formats do not have it.
 	Intermediate bool
 	File         *os.File // empty, at offset 0, open for writing; its content is undefined after an error
 	// When limits an IngestRequest's output to some kinds of pictures, which are not known before; Render ignores it.

@@ -85,7 +85,9 @@ func (u upstream) picture(w http.ResponseWriter, r *http.Request, name string) {
 	h.Set("Content-Type", "image/webp")
 	h.Set("ETag", etag)
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	if name != "plain" { // those that not every picture has
+	if name == "plain" { // as a private one
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	} else { // those that not every picture has
 		h.Set("Access-Control-Allow-Origin", "*")
 		h.Set("Cache-Control", "public, max-age=300")
 		h.Set("Content-Disposition", `inline; filename="a_b.webp"; filename*=UTF-8''%C3%A4%20b.webp`)
@@ -104,6 +106,10 @@ func (u upstream) picture(w http.ResponseWriter, r *http.Request, name string) {
 					h.Set("X-Kadr-"+name, value)
 					h.Del(name)
 				}
+			}
+			if h.Get("Access-Control-Allow-Origin") != "" { // see http.conf
+				h.Del("Access-Control-Allow-Origin")
+				h.Del("Cross-Origin-Resource-Policy")
 			}
 			h.Set("Last-Modified", modified.Format(http.TimeFormat))
 			h.Set("X-Accel-Redirect", "/_storage"+file)

@@ -177,18 +177,29 @@ make(VipsObject *context, KadrJob *job, VipsImage *in, int height, KadrOutput *o
 	return kadr_save(context, t[4], output);
 }
 
+/* Only of a JPEG is it known. */
+static int
+is_subsampled(VipsImage *in)
+{
+	const char *name = "jpeg-chroma-subsample", *value;
+
+	return vips_image_get_typeof(in, name) != 0 && !vips_image_get_string(in, name, &value) &&
+		strcmp(value, "4:2:0") == 0;
+}
+
 static int
 run(VipsObject *context, KadrJob *job, Timing *timing)
 {
 	VipsImage **t = (VipsImage **) vips_object_local_array(context, 3);
 	VipsImage *mine[KADR_MAX_OUTPUTS + 1];
 	VipsImage *base;
-	int height, direct = 0;
+	int height, subsampled, direct = 0;
 
 	if (kadr_load(&job->source, job->shrink, job->page, job->frames, &t[0]))
 		return -1;
 	base = t[0];
 	read_timing(base, timing);
+	subsampled = is_subsampled(base);
 	height = base->Ysize / job->frames;
 	for (int i = 0; i < job->n_outputs; i++)
 		direct += job->outputs[i].from < 0;
@@ -206,6 +217,8 @@ run(VipsObject *context, KadrJob *job, Timing *timing)
 		KadrOutput *output = &job->outputs[i];
 		VipsImage *in = output->from < 0 ? base : mine[output->from];
 		int h = output->from < 0 ? height : in->Ysize / output->frames;
+
+		output->subsampled = subsampled;
 		if (make(context, job, in, h, output, timing, &mine[i]))
 			return -1;
 	}

@@ -5,6 +5,7 @@ int
 kadr_save(VipsObject *context, VipsImage *in, KadrOutput *output)
 {
 	int memory = output->format == KADR_WEBP;
+	int whole_colour = output->intermediate && !output->subsampled;
 	VipsTarget *target = memory ? vips_target_new_to_memory() : vips_target_new_to_descriptor(output->fd);
 	int result = -1;
 
@@ -15,7 +16,7 @@ kadr_save(VipsObject *context, VipsImage *in, KadrOutput *output)
 	case KADR_JPEG:
 		result = vips_jpegsave_target(in, target, "Q", output->quality, "interlace", !output->intermediate,
 			"optimize_coding", !output->intermediate, "subsample_mode",
-			output->intermediate ? VIPS_FOREIGN_SUBSAMPLE_OFF : VIPS_FOREIGN_SUBSAMPLE_AUTO, "strip", TRUE, NULL);
+			whole_colour ? VIPS_FOREIGN_SUBSAMPLE_OFF : VIPS_FOREIGN_SUBSAMPLE_AUTO, "strip", TRUE, NULL);
 		break;
 	case KADR_PNG:
 		result = vips_pngsave_target(in, target, "compression", output->intermediate ? 1 : output->effort, "filter",

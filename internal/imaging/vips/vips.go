@@ -96,7 +96,7 @@ type Output struct {
 	Background    [3]byte // RGB
 
 	Format, Quality, Effort int
-	Intermediate            bool // for being decoded again: quick, and without loss of colour
+	Intermediate            bool // for being decoded again: quick, and with all the colour that there is
 	FD                      int  // open for writing, at offset 0
 }
 

@@ -42,6 +42,7 @@ typedef struct {
 	int opaque; /* to be laid on the background; or else that is transparent */
 	unsigned char background[3];
 	int format, quality, effort, intermediate;
+	int subsampled; /* found out on the way: the source has its colour at half the size, so an intermediate may as well */
 	int fd;
 	void *data; /* what was made, where it goes to memory and not to fd; to be freed with kadr_free */
 	size_t length;
