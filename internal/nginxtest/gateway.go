@@ -292,7 +292,7 @@ func (g *Gateway) main(config Config, workersUser string) string {
 	if config.Upstream != "" {
 		servers := ""
 		for _, server := range strings.Fields(config.Upstream) {
-			servers += "server " + server + " max_fails=1 fail_timeout=1s; "
+			servers += "server " + server + " max_fails=0; "
 		}
 		upstream = "upstream kadr { zone kadr 256k; " + servers + "include upstream.conf; }\n" +
 			"\tupstream kadr_once { zone kadr_once 256k; " + servers + "}"
