@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kadr-app/kadr/internal/httpapi/contracttest"
 	"github.com/kadr-app/kadr/internal/nginxtest"
 )
 
@@ -108,7 +107,6 @@ func TestFaults(t *testing.T) {
 		"bad escape":              {"GET /%zz HTTP/1.1\r\n" + host + "\r\n", 400, "malformed_request"},
 		"NUL":                     {"GET /%00 HTTP/1.1\r\n" + host + "\r\n", 400, "malformed_request"},
 		"trace":                   {"TRACE /i/x HTTP/1.1\r\n" + host + "\r\n", 405, "method_not_allowed"},
-		"connect":                 {"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example:443\r\n\r\n", 405, "method_not_allowed"},
 		"metrics":                 {"GET /metrics HTTP/1.1\r\n" + host + "\r\n", 404, "not_found"},
 		"inside":                  {"GET /_fault/page HTTP/1.1\r\n" + host + "\r\n", 404, "not_found"},
 		"far too large":           {"POST /api/v1/images HTTP/1.1\r\n" + host + "Content-Length: 113246209\r\n\r\n", 413, "too_large"},
@@ -117,12 +115,8 @@ func TestFaults(t *testing.T) {
 		"a long header":           {"GET / HTTP/1.1\r\n" + host + "X: " + long + "\r\n\r\n", 431, "header_too_large"},
 		"many headers":            {"GET / HTTP/1.1\r\n" + host + strings.Repeat("X: "+long[:7000]+"\r\n", 10) + "\r\n", 431, "header_too_large"},
 		"a version to come":       {"GET / HTTP/3.7\r\n" + host + "\r\n", 505, "http_version_not_supported"},
-		"HTTP/2 without agreeing": {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "malformed_request"},
 	} {
 		r := raw(t, address, c.request)
-		if name == "HTTP/2 without agreeing" && (r == nil || r.Status == 505 || r.Status == 405) {
-			continue // as the version of nginx has it
-		}
 		checkFault(t, name, r, c.status, c.code)
 	}
 }
@@ -185,10 +179,6 @@ func TestServerFaults(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	}))
 	t.Cleanup(server.Close)
-	checker, err := contracttest.New()
-	if err != nil {
-		t.Fatal(err)
-	}
 	output := &strings.Builder{}
 	g := nginxtest.Run(t, nginxtest.Config{
 		Upstream: server.Listener.Addr().String(), Storage: t.TempDir(), Workers: 1, AccessLog: true, Log: output,
@@ -197,13 +187,7 @@ func TestServerFaults(t *testing.T) {
 	const secret = "never-in-a-log"
 	ask := func(method, target string, header map[string]string) reply {
 		t.Helper()
-		r := ask(t, g.URL, method, target+"?sig="+secret, header)
-		req := httptest.NewRequest(method, target, nil)
-		res := &http.Response{StatusCode: r.Status, Header: r.Header, Body: io.NopCloser(strings.NewReader(r.Body)), Request: req}
-		if err := checker.Check(req, res); err != nil {
-			t.Errorf("%s %s: %v", method, target, err)
-		}
-		return r
+		return ask(t, g.URL, method, target+"?sig="+secret, header)
 	}
 	headers := map[string]string{"Authorization": "Bearer kadr_" + strings.Repeat("s", 26), "Referer": "http://user:" + secret + "@kadr.example/p/x?sig=" + secret + "#" + secret, "Cookie": "kadr_session=" + secret}
 	r := ask("GET", "/api/v1/feed", headers)
@@ -221,7 +205,7 @@ func TestServerFaults(t *testing.T) {
 	// What may have been done is never asked for again.
 	for _, method := range []string{"POST", "PATCH"} {
 		r = ask(method, "/api/v1/accounts", headers)
-		if r.Status != 503 && r.Status != 405 || len(asked) != 1 {
+		if r.Status != 503 || len(asked) != 1 {
 			t.Errorf("%s: %d, and the server was asked %d times", method, r.Status, len(asked))
 		}
 		<-asked
