@@ -38,7 +38,7 @@ type Config struct {
 	// include the repository's files by their names.
 	Server string
 	// HTTP is put into the http block.
-	HTTP    string
+	HTTP string
 	// Edit replaces text in the repository's files (old, new, old, new …), for timeouts that no test can wait for.
 	Edit      []string
 	AccessLog bool      // writes the file AccessLog names
@@ -52,11 +52,11 @@ type Gateway struct {
 	Address string // 127.0.0.1:port
 	// SecureAddress is where it speaks TLS, if it does.
 	SecureAddress string
-	cmd     *exec.Cmd
-	exited  chan error
-	dir     string
-	janitor *exec.Cmd
-	keep    io.Closer // while it is open, the janitor waits
+	cmd           *exec.Cmd
+	exited        chan error
+	dir           string
+	janitor       *exec.Cmd
+	keep          io.Closer // while it is open, the janitor waits
 }
 
 // Run starts a Gateway that lives as long as the test and logs to its output. The test fails where there is no nginx.

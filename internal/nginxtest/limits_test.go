@@ -80,9 +80,13 @@ func TestLimits(t *testing.T) {
 		pass         int // at once; some more come free while the test runs
 		policy       string
 	}{
-		"strangers":                  {400, "GET", "/api/v1/feed", at("10.0.0.1"), 101, `"api";q=100;w=10`},
-		"strangers with nonsense":    {400, "GET", "/api/v1/feed", func(i int) map[string]string { return map[string]string{"Authorization": fmt.Sprintf("Bearer %d", i), "Cookie": fmt.Sprintf("kadr_session=%d", i)} }, 101, `"api";q=100;w=10`},
-		"strangers in a /64":         {400, "GET", "/api/v1/feed", func(i int) map[string]string { return map[string]string{"X-Forwarded-For": fmt.Sprintf("2001:db8:0:a::%x", i+1)} }, 101, `"api";q=100;w=10`},
+		"strangers": {400, "GET", "/api/v1/feed", at("10.0.0.1"), 101, `"api";q=100;w=10`},
+		"strangers with nonsense": {400, "GET", "/api/v1/feed", func(i int) map[string]string {
+			return map[string]string{"Authorization": fmt.Sprintf("Bearer %d", i), "Cookie": fmt.Sprintf("kadr_session=%d", i)}
+		}, 101, `"api";q=100;w=10`},
+		"strangers in a /64": {400, "GET", "/api/v1/feed", func(i int) map[string]string {
+			return map[string]string{"X-Forwarded-For": fmt.Sprintf("2001:db8:0:a::%x", i+1)}
+		}, 101, `"api";q=100;w=10`},
 		"a key":                      {700, "GET", "/api/v1/images", with("10.0.0.2", "Authorization", "Bearer kadr_", false), 251, `"api";q=250;w=5`},
 		"a session":                  {700, "GET", "/api/v1/images", with("10.0.0.3", "Cookie", "a=b; kadr_session=", false), 251, `"api";q=250;w=5`},
 		"a session under https":      {700, "GET", "/api/v1/images", with("10.0.0.3", "Cookie", "__Host-kadr_session=", false), 251, `"api";q=250;w=5`},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -32,7 +33,7 @@ func TestRollingRestart(t *testing.T) {
 		func() (*reply, error) {
 			file := photo(t, 2000+seed.Add(1), 200<<10)
 			res, err := anna.ask("POST", "/api/v1/images?keep_metadata=true", slowly(file))
-			if err == nil && res.StatusCode == 201 {
+			if err == nil && res.StatusCode == http.StatusCreated {
 				var p picture
 				err = json.Unmarshal(res.body, &p)
 				kept.Store(p.URL, file)
@@ -119,8 +120,14 @@ func TestServerAway(t *testing.T) {
 		t.Error("the page from disk is another one, or has other headers")
 	}
 	for _, c := range []struct{ method, path string }{
-		{"GET", "/api/v1/feed"}, {"POST", "/api/v1/sessions"}, {"POST", "/api/v1/images"}, {"DELETE", "/api/v1/images/aaaaaaaaaaaaa"},
-		{"GET", "/i/aaaaaaaaaaaaa.jpg"}, {"GET", "/readyz"}, {"POST", "/"}, {"GET", "/js/none.js"},
+		{"GET", "/api/v1/feed"},
+		{"POST", "/api/v1/sessions"},
+		{"POST", "/api/v1/images"},
+		{"DELETE", "/api/v1/images/aaaaaaaaaaaaa"},
+		{"GET", "/i/aaaaaaaaaaaaa.jpg"},
+		{"GET", "/readyz"},
+		{"POST", "/"},
+		{"GET", "/js/none.js"},
 	} {
 		away := stranger.must(t, 503, c.method, c.path, strings.NewReader("{}"))
 		var problem struct {
@@ -142,6 +149,6 @@ func TestServerAway(t *testing.T) {
 	r.servers[0].start(t)
 	eventually(t, "the gateway sees it again", func() bool {
 		res, err := stranger.ask("GET", "/api/v1/feed", nil)
-		return err == nil && res.StatusCode == 200
+		return err == nil && res.StatusCode == http.StatusOK
 	})
 }

@@ -188,7 +188,7 @@ func TestLargeUploads(t *testing.T) {
 	}
 	defer reply.Body.Close()
 	text, err := io.ReadAll(reply.Body)
-	if err != nil || reply.StatusCode != 413 || !bytes.Contains(text, []byte("far larger")) {
+	if err != nil || reply.StatusCode != http.StatusRequestEntityTooLarge || !bytes.Contains(text, []byte("far larger")) {
 		t.Errorf("what is far too large: %d %s %v", reply.StatusCode, text, err)
 	}
 }
@@ -207,7 +207,7 @@ func TestHundredPictures(t *testing.T) {
 	links := make([]string, pictures)
 	inParallel(t, together, pictures, func(i int) error {
 		res, err := person{http: r.http, session: anna.session}.ask("POST", "/api/v1/images", bytes.NewReader(photo(t, uint64(100+i), 0)))
-		if err != nil || res.StatusCode != 201 {
+		if err != nil || res.StatusCode != http.StatusCreated {
 			return fmt.Errorf("upload %d: %+v %w", i, res, err)
 		}
 		links[i] = into[picture](t, res).URL
@@ -215,7 +215,7 @@ func TestHundredPictures(t *testing.T) {
 	})
 	inParallel(t, together, 5*pictures, func(i int) error {
 		res, err := person{http: r.http}.ask("GET", links[i%pictures], nil)
-		if err != nil || res.StatusCode != 200 {
+		if err != nil || res.StatusCode != http.StatusOK {
 			return fmt.Errorf("look %d: %+v %w", i, res, err)
 		}
 		return nil
