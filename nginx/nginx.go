@@ -10,7 +10,8 @@
 //
 //   - KADR_MAX_UPLOAD_BYTES (52428800), the server's own: twice as much and 8 MiB is where nginx refuses by itself. What is
 //     less, and too large for the server, that refuses, and says what is allowed.
-//   - KADR_UPSTREAM (app:8080): the server's name and port. It is looked up every other second, and may have several addresses.
+//   - KADR_UPSTREAM (app:8080): the server's name and port. The name is looked up every other second, as it is written (where
+//     there are search domains, as in Kubernetes, write the whole name), and may have several addresses.
 //   - KADR_TLS_CERTIFICATE and KADR_TLS_KEY: the whole paths of a chain and its key, in PEM. Once both files are there, HTTPS is
 //     on port 8443 and port 8080 leads there; a new certificate is taken into use within half a minute.
 //   - KADR_PUBLIC_URL, the server's own: where port 8080 leads to, if it begins with https. KADR_HTTPS_PORT (443): the port that

@@ -222,6 +222,15 @@ func TestServerFaults(t *testing.T) {
 			t.Errorf("a secret is in the log:\n%s", text)
 		}
 	}
+	_ = ask("GET", "/api/v1/feed", map[string]string{"User-Agent": "a \"quoted\"\\ \t\x01 agent", "Referer": "javascript:" + secret})
+	lines = accessLog(t, g, 7)
+	var odd struct {
+		Agent    string `json:"user_agent"`
+		Referrer string
+	}
+	if err := json.Unmarshal([]byte(lines[6]), &odd); err != nil || odd.Agent != "a \"quoted\"\\ \t\x01 agent" || odd.Referrer != "" {
+		t.Errorf("%+v %v: %s", odd, err, lines[6])
+	}
 	var first map[string]any
 	if err := json.Unmarshal([]byte(lines[0]), &first); err != nil {
 		t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -123,6 +124,86 @@ func TestTLS(t *testing.T) {
 			conn.Close()
 		}
 	}
+}
+
+// TestProxyBefore says how people came to it. Only one that is trusted is believed.
+func TestProxyBefore(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprint(w, r.Header["X-Forwarded-For"], r.Header["X-Forwarded-Proto"])
+	}))
+	t.Cleanup(server.Close)
+	for setting, c := range map[string]struct{ body, hsts string }{
+		"KADR_OUTER_PROXIES=127.0.0.0/8, 10.0.0.0/8": {"[203.0.113.9] [https]", "max-age=31536000"},
+		"KADR_OUTER_PROXIES=10.0.0.0/8":              {"[127.0.0.1] [http]", ""},
+		"KADR_OUTER_PROXIES=":                        {"[127.0.0.1] [http]", ""},
+	} {
+		g := nginxtest.Run(t, nginxtest.Config{Upstream: server.Listener.Addr().String(), Storage: t.TempDir(), Workers: 1, Settings: []string{setting}})
+		r := ask(t, g.URL, "GET", "/api/x", map[string]string{"X-Forwarded-For": "198.51.100.1, 203.0.113.9, 10.1.2.3", "X-Forwarded-Proto": "https"})
+		if r.Body != c.body || r.Header.Get("Strict-Transport-Security") != c.hsts {
+			t.Errorf("%s: %+v", setting, r)
+		}
+	}
+}
+
+// stub stands in for nginx where only the start script is tested: it writes down how it was called.
+const stub = `#!/bin/sh
+echo "$@" >>"$KADR_GATEWAY_RUN/calls"
+case "$*" in *"daemon off"*) exec sleep 60 ;; esac
+`
+
+// TestStartTakesCertificatesIntoUse runs the container's entrypoint, first without a certificate, then with one that has just
+// come, then with the next.
+func TestStartTakesCertificatesIntoUse(t *testing.T) {
+	t.Parallel()
+	dir, run := t.TempDir(), t.TempDir()
+	if err := nginxtest.WriteFiles(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "nginx"), []byte(stub), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	chain, key := filepath.Join(dir, "fullchain.pem"), filepath.Join(dir, "privkey.pem")
+	cmd := exec.Command("/bin/sh", filepath.Join(dir, "start"))
+	cmd.Env = []string{
+		"PATH=" + dir + ":/usr/local/bin:/usr/bin:/bin", "KADR_GATEWAY_RUN=" + run, "KADR_GATEWAY_WATCH=0.1", "KADR_TLS_CERTIFICATE=" + chain, "KADR_TLS_KEY=" + key,
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // the watcher ends when nginx has
+		_ = cmd.Wait()
+	})
+	wait := func(name, text string, times int) {
+		t.Helper()
+		var got []byte
+		for range 1000 {
+			if got, _ = os.ReadFile(filepath.Join(run, name)); strings.Count(string(got), text) >= times {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Fatalf("%s has not %d times %q:\n%s", name, times, text, got)
+	}
+	wait("calls", "daemon off", 1)
+	wait("plain.conf", "include site.conf;", 1)
+	if https, err := os.ReadFile(filepath.Join(run, "https.conf")); err != nil || len(https) > 0 {
+		t.Errorf("without a certificate there is %q (%v)", https, err)
+	}
+	put := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(key, "a key")
+	put(chain, "a chain")
+	wait("https.conf", "ssl_certificate "+chain+";", 1)
+	wait("plain.conf", "include redirect.conf;", 1)
+	wait("calls", "-s reload", 1)
+	put(chain, "the next chain")
+	wait("calls", "-s reload", 2)
 }
 
 // TestStartRefusesNonsense holds the settings of the gateway against what somebody may write there: each fault is named, and
