@@ -60,7 +60,7 @@ test-crash: ## kill -9 in the middle of uploads, CRASH_ROUNDS times
 
 .PHONY: lint
 lint: lint-go lint-js ## what a reviewer should not have to say: Go, shell, JavaScript
-	@shellcheck .ci/setup .ci/run .ci/test .ci/verify
+	@shellcheck .ci/setup .ci/run .ci/test .ci/verify nginx/start nginx/compress
 
 .PHONY: lint-go
 lint-go: setup-dev
@@ -74,7 +74,7 @@ lint-js: $(node_modules)
 
 .PHONY: verify
 verify: ## all that a change must pass: generated files current, formatted, linted, tested
-	@.ci/verify
+	@.ci/verify nginx/start nginx/compress
 
 .PHONY: bench
 bench: ## Kadr beside the limit, in one run, as ratios

@@ -3148,7 +3148,7 @@ export interface operations {
             };
             400: components["responses"]["BadRequestProblem"];
             500: components["responses"]["InternalProblem"];
-            /** @description It cannot, and this is why. */
+            /** @description It cannot, and this is why; or it is about to stop. */
             503: {
                 headers: {
                     [name: string]: unknown;

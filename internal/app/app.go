@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/kadr-app/kadr/internal/config"
@@ -34,6 +35,7 @@ type App struct {
 	worker   *worker.Worker
 	listener net.Listener
 	server   *http.Server
+	draining atomic.Bool // it stops: readiness says no
 }
 
 // New opens everything: the database (migrated), the storage, the decoders, the listener. When it fails it has closed
@@ -95,7 +97,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err 
 		httpapi.Services{
 			Accounts: accounts, Images: images, Idempotency: postgres.NewIdempotencyStore(a.db.DB),
 			Keys: a.changes.Keys, Presets: presets, Links: a.changes.LinkCache,
-			Checks: httpapi.Checks{Database: a.db.Ping, Storage: blobs.Check, Decoders: a.decoders.Check},
+			Checks: httpapi.Checks{Database: a.db.Ping, Storage: blobs.Check, Decoders: a.decoders.Check, Draining: a.draining.Load},
 			Inputs: inputs, Outputs: outputs,
 		},
 		static.Files, log)
@@ -130,8 +132,8 @@ func (a *App) Addr() net.Addr { return a.listener.Addr() }
 // DecoderPids returns the process ids of the decoders, for tests that end them.
 func (a *App) DecoderPids() []int { return a.decoders.Pids() }
 
-// Run serves until ctx ends; then it takes no new requests, lets those under way end within ShutdownTimeout, and returns
-// nil. It returns an error when it cannot go on.
+// Run serves until ctx ends; then it says for ShutdownDelay that it is not ready, takes no new requests, lets those under way
+// end within ShutdownTimeout, and returns nil. It returns an error when it cannot go on.
 func (a *App) Run(ctx context.Context) error {
 	var background sync.WaitGroup
 	workerCtx, stopWorker := context.WithCancel(context.WithoutCancel(ctx))
@@ -153,14 +155,7 @@ func (a *App) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 
-	a.log.Info("stopping: requests under way may end", "within", a.cfg.ShutdownTimeout)
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.cfg.ShutdownTimeout)
-	defer cancel()
-	if err := a.server.Shutdown(drain); err != nil {
-		_ = a.server.Close()
-		return fmt.Errorf("requests were still under way after %s and were cut off: %w", a.cfg.ShutdownTimeout, err)
-	}
-	return nil
+	return a.drain(ctx, failed)
 }
 
 // Close releases everything that New opened.

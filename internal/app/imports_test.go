@@ -49,6 +49,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"api":               {module, echo, pgx},
 		"gen":               {module + "/internal", module + "/cmd", pgx},
 		"static":            {module},
+		"nginx":             {module},
 		"internal/bench":    {echo, server},
 		"internal/testdb":   append(adapters[:1:1], above...),
 	}

@@ -18,6 +18,7 @@ func TestProgram(t *testing.T) {
 		"lets an upload end":                testStopLetsUploadEnd,
 		"lets an upload end after a Ctrl-C": testInterruptLetsUploadEnd,
 		"stops at once when asked twice":    testSecondSignal,
+		"says before that it will stop":     testDelay,
 		"needs little memory":               testMemory,
 		"bears a rush":                      testRush,
 	} {

@@ -135,3 +135,46 @@ func testSecondSignal(t *testing.T, binary string) {
 		eventually(t, "its child "+name+" has ended", func() bool { return !alive(pid) })
 	}
 }
+
+// testDelay is a stop with KADR_SHUTDOWN_DELAY: readiness says no while everything else is still answered, on connections that
+// end, and then nobody is let in.
+func testDelay(t *testing.T, binary string) {
+	env := settings(t, "KADR_DECODERS=1", "KADR_SHUTDOWN_DELAY=2s")
+	s := start(t, kadrServe(t, binary), env)
+	c := newClients(t, env, s.addr, 1)[0]
+	if status, _, _, err := c.do(t.Context(), http.MethodGet, "/readyz", nil); err != nil || status != http.StatusOK {
+		t.Fatalf("before: %d, %v", status, err)
+	}
+	u := startUpload(t, c)
+	begun := time.Now()
+	s.signal(syscall.SIGTERM)
+	eventually(t, "it is not ready", func() bool {
+		status, _, _, err := c.do(t.Context(), http.MethodGet, "/readyz", nil)
+		if err != nil {
+			t.Errorf("while it stops: %v", err)
+		}
+		return status == http.StatusServiceUnavailable
+	})
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("it took %s to say that it is not ready", took)
+	}
+	res, err := c.http.Get(c.base + "/api/v1/feed")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusOK || !res.Close {
+		t.Errorf("while it stops: %d, and the connection ends: %v", res.StatusCode, res.Close)
+	}
+	eventually(t, "new connections are refused", func() bool { return refusesConnections(s.addr) })
+	if took := time.Since(begun); took < 2*time.Second {
+		t.Errorf("nobody was let in after %s", took)
+	}
+	u.finish()
+	if r := <-u.reply; r.err != nil || r.status != http.StatusCreated {
+		t.Errorf("the upload: %d, %v", r.status, r.err)
+	}
+	if code := s.wait(t); code != 0 {
+		t.Errorf("it ended with %d\n%s", code, s.stderr)
+	}
+}

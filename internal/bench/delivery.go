@@ -20,6 +20,9 @@ const deliveryClients = 32
 // oneConnection keeps nginx from closing a client's connection after its usual 1000 requests.
 const oneConnection = "keepalive_requests 1000000000;"
 
+// noLimits are settings of a gateway that bears more from one address than any visitor would send.
+func noLimits() []string { return []string{"KADR_UNLIMITED=127.0.0.0/8"} }
+
 // delivery compares warm pictures through nginx with what nginx does for a server that only names the file, and with nginx
 // alone.
 func (b *bench) delivery(ctx context.Context) error {
@@ -29,7 +32,7 @@ func (b *bench) delivery(ctx context.Context) error {
 	}
 	defer func() { _ = k.stop() }()
 	gateway, err := nginxtest.Start(ctx, nginxtest.Config{
-		Upstream: strings.TrimPrefix(k.base, "http://"), Storage: b.storage(), HTTP: oneConnection, Log: os.Stderr,
+		Upstream: strings.TrimPrefix(k.base, "http://"), Storage: b.storage(), HTTP: oneConnection, Settings: noLimits(), Log: os.Stderr,
 	})
 	if err != nil {
 		return err
@@ -146,7 +149,7 @@ func (b *bench) bareEcho(ctx context.Context, redirect, contentType string) (*ba
 		return nil, err
 	}
 	address := strings.TrimSpace(line)
-	if e.gateway, err = nginxtest.Start(ctx, nginxtest.Config{Upstream: address, Storage: b.storage(), HTTP: oneConnection, Log: os.Stderr}); err != nil {
+	if e.gateway, err = nginxtest.Start(ctx, nginxtest.Config{Upstream: address, Storage: b.storage(), HTTP: oneConnection, Settings: noLimits(), Log: os.Stderr}); err != nil {
 		e.stop()
 		return nil, err
 	}

@@ -57,6 +57,7 @@ type Config struct {
 	SweepGrace    time.Duration `env:"SWEEP_GRACE" envDefault:"1h" desc:"How old such a file has to be before it is removed; more than the slowest upload takes."`
 
 	TrustedProxies  []netip.Prefix `env:"TRUSTED_PROXIES" desc:"Networks of the gateway, whose X-Forwarded-For is believed (comma separated). Empty: nobody's."`
+	ShutdownDelay   time.Duration  `env:"SHUTDOWN_DELAY" envDefault:"0s" desc:"How long a stopping server says that it is not ready before it takes no more requests; 5s to 10s where readyz decides who gets them."`
 	ShutdownTimeout time.Duration  `env:"SHUTDOWN_TIMEOUT" envDefault:"60s" desc:"How long a stopping server waits for requests to end."`
 
 	LogFormat string     `env:"LOG_FORMAT" envDefault:"text" desc:"text or json."`
@@ -182,6 +183,7 @@ func (c Config) check(skip map[string]bool) []error {
 	must(err == nil, "PRESETS", fmt.Sprintf("must be like avatar:w=128&h=128&fit=cover banner:w=1600 (%v)", err))
 	must(c.SweepInterval >= time.Second, "SWEEP_INTERVAL", "must be at least 1s")
 	must(c.SweepGrace >= 0, "SWEEP_GRACE", "must not be negative")
+	must(c.ShutdownDelay >= 0 && c.ShutdownDelay <= 5*time.Minute, "SHUTDOWN_DELAY", "must be from 0s to 5m")
 	must(c.ShutdownTimeout >= time.Second, "SHUTDOWN_TIMEOUT", "must be at least 1s")
 	oneOf("LOG_FORMAT", c.LogFormat, "text", "json")
 	return faults

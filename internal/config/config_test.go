@@ -41,6 +41,7 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 		"KADR_PRESETS":             "avatar:w=wide",
 		"KADR_SWEEP_INTERVAL":      "0s",
 		"KADR_TRUSTED_PROXIES":     "gateway",
+		"KADR_SHUTDOWN_DELAY":      "-1s",
 		"KADR_SHUTDOWN_TIMEOUT":    "0s",
 		"KADR_LOG_FORMAT":          "xml",
 		"KADR_LOG_LEVEL":           "loud",

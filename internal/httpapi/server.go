@@ -48,6 +48,8 @@ type Config struct {
 // Checks are what readiness really tries. Each returns nil when it works.
 type Checks struct {
 	Database, Storage, Decoders func(context.Context) error
+	// Draining reports whether the server is about to stop, and so is not ready whatever works.
+	Draining func() bool
 }
 
 // Server implements the generated interface: one method for each operation.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,11 +48,10 @@ func (s *Server) GetReadiness(ctx context.Context, _ server.GetReadinessRequestO
 	}
 	wg.Wait()
 	r := server.Readiness{Status: server.CheckStatusOk, Database: states[0], Storage: states[1], Decoders: states[2], Formats: s.formats}
-	for _, state := range states {
-		if state != server.CheckStatusOk {
-			r.Status = server.CheckStatusFailing
-			return server.GetReadiness503JSONResponse(r), nil
-		}
+	notOK := func(state server.CheckStatus) bool { return state != server.CheckStatusOk }
+	if slices.ContainsFunc(states, notOK) || s.checks.Draining() {
+		r.Status = server.CheckStatusFailing
+		return server.GetReadiness503JSONResponse(r), nil
 	}
 	return server.GetReadiness200JSONResponse(r), nil
 }

@@ -21,30 +21,42 @@ import (
 	"time"
 
 	"github.com/kadr-app/kadr/nginx"
+	"github.com/kadr-app/kadr/static"
 )
 
 // Config says what a Gateway stands before.
 type Config struct {
-	Upstream string // host:port of the server; "" where Server names another
-	Storage  string // the folder with blobs/ and variants/; any path, even one that is not there
+	Upstream string // host:port of the server, or of several with spaces between; "" where Server names another
+	Storage  string // the folder with blobs/ and variants/; any whole path, even one that is not there
+	Static   string // the folder of the pages (see Pages); none when empty, so that they are the server's
+	// Settings are "NAME=value", as the container gets them. This machine is trusted as a proxy before the gateway
+	// (KADR_OUTER_PROXIES) where they don't say otherwise, so that tests may be at many addresses.
+	Settings []string
+	// Certificate and Key name PEM files; with them the gateway speaks TLS at SecureAddress.
+	Certificate, Key string
 	// Server is put into the server block in place of the repository's site.conf, for measuring something else. It may
 	// include the repository's files by their names.
 	Server string
 	// HTTP is put into the http block.
-	HTTP    string
-	Workers int       // processes; 0 means one for each core
-	Log     io.Writer // of the error log, from warn up; nil discards it
+	HTTP string
+	// Edit replaces text in the repository's files (old, new, old, new …), for timeouts that no test can wait for.
+	Edit      []string
+	AccessLog bool      // writes the file AccessLog names
+	Workers   int       // processes; 0 means one for each core
+	Log       io.Writer // of the error log, from warn up; nil discards it
 }
 
 // Gateway is a running nginx.
 type Gateway struct {
 	URL     string // http://127.0.0.1:port
 	Address string // 127.0.0.1:port
-	cmd     *exec.Cmd
-	exited  chan error
-	dir     string
-	janitor *exec.Cmd
-	keep    io.Closer // while it is open, the janitor waits
+	// SecureAddress is where it speaks TLS, if it does.
+	SecureAddress string
+	cmd           *exec.Cmd
+	exited        chan error
+	dir           string
+	janitor       *exec.Cmd
+	keep          io.Closer // while it is open, the janitor waits
 }
 
 // Run starts a Gateway that lives as long as the test and logs to its output. The test fails where there is no nginx.
@@ -121,7 +133,12 @@ func start(ctx context.Context, binary string, config Config) (_ *Gateway, err e
 		return nil, err
 	}
 	g.URL = "http://" + g.Address
-	if err := g.write(config); err != nil {
+	if config.Certificate != "" {
+		if g.SecureAddress, err = freeAddress(); err != nil {
+			return nil, err
+		}
+	}
+	if err := g.write(ctx, config); err != nil {
 		return nil, err
 	}
 	g.cmd = exec.Command(binary, "-p", g.dir+"/", "-c", "main.conf", "-e", "stderr")
@@ -145,8 +162,8 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// Check lets nginx look at the repository's own nginx.conf, with some of its text replaced (old, new, old, new …): names of
-// hosts and users that this machine need not know. What nginx says goes to log.
+// Check lets nginx look at the repository's own nginx.conf, with some of its text replaced (old, new, old, new …): what this
+// machine need not know. What nginx says goes to log.
 func Check(ctx context.Context, log io.Writer, oldnew ...string) error {
 	binary, err := find()
 	if err != nil {
@@ -157,7 +174,7 @@ func Check(ctx context.Context, log io.Writer, oldnew ...string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := writeFiles(dir); err != nil {
+	if err := prepare(ctx, dir, Config{Storage: "/data/storage"}); err != nil {
 		return err
 	}
 	name := filepath.Join(dir, "nginx.conf")
@@ -165,12 +182,12 @@ func Check(ctx context.Context, log io.Writer, oldnew ...string) error {
 	if err != nil {
 		return err
 	}
+	oldnew = append(oldnew, "/tmp/kadr/", dir+"/")
 	for i := 0; i < len(oldnew); i += 2 {
 		if !bytes.Contains(text, []byte(oldnew[i])) {
 			return fmt.Errorf("nginx.conf does not say %q", oldnew[i])
 		}
 	}
-	oldnew = append(oldnew, "http {", "http {\n"+tempFolders)
 	text = []byte(strings.NewReplacer(oldnew...).Replace(string(text)))
 	if err := os.WriteFile(name, text, 0o600); err != nil { //nolint:gosec // the name is ours, whatever the text is
 		return err
@@ -180,27 +197,66 @@ func Check(ctx context.Context, log io.Writer, oldnew ...string) error {
 	return cmd.Run()
 }
 
-// writeFiles puts the repository's files into a folder.
-func writeFiles(dir string) error {
-	names, err := fs.Glob(nginx.Files, "*.conf")
-	if err != nil {
+// prepare lays out a folder as the container's start script does, by that script.
+func prepare(ctx context.Context, dir string, config Config) error {
+	shipped := filepath.Join(dir, "shipped")
+	if err := WriteFiles(shipped, config.Edit...); err != nil {
 		return err
 	}
-	for _, name := range names {
-		text, err := fs.ReadFile(nginx.Files, name)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
-			return err
-		}
+	cmd := exec.CommandContext(ctx, "/bin/sh", filepath.Join(shipped, "start"), "prepare")
+	cmd.Env = []string{
+		"PATH=/usr/local/bin:/usr/bin:/bin",
+		"KADR_OUTER_PROXIES=127.0.0.0/8", "KADR_GATEWAY_ALT_SVC=", "KADR_GATEWAY_RUN=" + dir, "KADR_GATEWAY_STORAGE=" + config.Storage,
+		"KADR_GATEWAY_ACME=" + filepath.Join(dir, "acme"), "KADR_TLS_CERTIFICATE=" + config.Certificate, "KADR_TLS_KEY=" + config.Key,
+	}
+	static := config.Static
+	if static == "" {
+		static = filepath.Join(dir, "static")
+	}
+	cmd.Env = append(append(cmd.Env, "KADR_GATEWAY_STATIC="+static), config.Settings...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("nginx/start prepare: %w\n%s", err, out)
 	}
 	return nil
 }
 
-// write lays out the folder: the repository's files, and in place of its nginx.conf one for this machine.
-func (g *Gateway) write(config Config) error {
-	if err := writeFiles(g.dir); err != nil {
+// WriteFiles puts the repository's files into a folder, with some of their text replaced (old, new, old, new …).
+func WriteFiles(dir string, oldnew ...string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	edit := strings.NewReplacer(oldnew...)
+	return fs.WalkDir(nginx.Files, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(nginx.Files, name)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, name), []byte(edit.Replace(string(text))), 0o700)
+	})
+}
+
+// Pages lays out the repository's pages in a folder, as the container has them.
+func Pages(ctx context.Context, dir string) error {
+	from, scripts := filepath.Join(dir, "from"), filepath.Join(dir, "scripts")
+	if err := os.CopyFS(from, static.Files); err != nil {
+		return err
+	}
+	if err := WriteFiles(scripts); err != nil {
+		return err
+	}
+	out, err := exec.CommandContext(ctx, "/bin/sh", filepath.Join(scripts, "compress"), from, filepath.Join(dir, "static")).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("nginx/compress: %w\n%s", err, out)
+	}
+	return errors.Join(os.RemoveAll(from), os.RemoveAll(scripts))
+}
+
+// write lays out the folder: as the container has it, and beside its nginx.conf one for this machine.
+func (g *Gateway) write(ctx context.Context, config Config) error {
+	if err := prepare(ctx, g.dir, config); err != nil {
 		return err
 	}
 	who, err := workersUser()
@@ -234,11 +290,25 @@ func (g *Gateway) main(config Config, workersUser string) string {
 	}
 	upstream := ""
 	if config.Upstream != "" {
-		upstream = "upstream kadr { server " + config.Upstream + "; include upstream.conf; }"
+		servers := ""
+		for _, server := range strings.Fields(config.Upstream) {
+			servers += "server " + server + " max_fails=0; "
+		}
+		upstream = "upstream kadr { zone kadr 256k; " + servers + "include upstream.conf; }\n" +
+			"\tupstream kadr_once { zone kadr_once 256k; " + servers + "}"
 	}
 	server := config.Server
 	if server == "" {
-		server = "include site.conf;"
+		server = "include plain.conf;"
+	}
+	accessLog := "off"
+	if config.AccessLog {
+		accessLog = g.AccessLog() + " kadr"
+	}
+	secure := ""
+	if g.SecureAddress != "" {
+		secure = "server { listen " + g.SecureAddress + " ssl http2; ssl_certificate " + config.Certificate +
+			"; ssl_certificate_key " + config.Key + "; include tls.conf; include site.conf; }"
 	}
 	return `daemon off;
 worker_processes ` + workers + `;
@@ -246,21 +316,32 @@ worker_processes ` + workers + `;
 pid nginx.pid;
 error_log stderr warn;
 worker_rlimit_nofile 8192;
+include modules.conf;
 events { worker_connections 4096; }
 http {
-	access_log off;
 	` + tempFolders + `
-	` + upstream + `
-	map "" $kadr_storage { default "` + config.Storage + `"; }
+	include settings.conf;
 	include http.conf;
+	access_log ` + accessLog + `;
+	` + upstream + `
 	` + config.HTTP + `
 	server {
 		listen ` + g.Address + ` backlog=1024;
 		` + server + `
 	}
+	` + secure + `
 }
 `
 }
+
+// AccessLog names the access log's file.
+func (g *Gateway) AccessLog() string { return filepath.Join(g.dir, "access.log") }
+
+// BodyFolder names the folder that nginx would keep requests' bodies in.
+func (g *Gateway) BodyFolder() string { return filepath.Join(g.dir, "body-temp") }
+
+// ACMEFolder names the folder that is served below /.well-known/acme-challenge/.
+func (g *Gateway) ACMEFolder() string { return filepath.Join(g.dir, "acme") }
 
 // watch starts the janitor.
 func (g *Gateway) watch() (err error) {
