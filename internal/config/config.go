@@ -53,6 +53,8 @@ type Config struct {
 	Delivery string `env:"DELIVERY" envDefault:"direct" desc:"Who sends pictures: direct (the server) or accel (nginx, told by X-Accel-Redirect; see nginx/)."`
 	Presets  string `env:"PRESETS" desc:"Shapes with a name, for links with preset=name: names and queries such as avatar:w=128&h=128&fit=cover, separated by spaces."`
 
+	ReserveBytes int64 `env:"RESERVE_BYTES" envDefault:"268435456" desc:"Bytes on the disk of the pictures that uploads leave free, for the database and for what else has to go on; at most a twentieth of the disk. 0: none."`
+
 	SweepInterval time.Duration `env:"SWEEP_INTERVAL" envDefault:"10m" desc:"How often files that nothing refers to are looked for."`
 	SweepGrace    time.Duration `env:"SWEEP_GRACE" envDefault:"1h" desc:"How old such a file has to be before it is removed; more than the slowest upload takes."`
 
@@ -180,6 +182,7 @@ func (c Config) check(skip map[string]bool) []error {
 	oneOf("DELIVERY", c.Delivery, DeliveryDirect, DeliveryAccel)
 	_, err = variant.ParsePresets(c.Presets)
 	must(err == nil, "PRESETS", fmt.Sprintf("must be like avatar:w=128&h=128&fit=cover banner:w=1600 (%v)", err))
+	must(c.ReserveBytes >= 0, "RESERVE_BYTES", "must not be negative")
 	must(c.SweepInterval >= time.Second, "SWEEP_INTERVAL", "must be at least 1s")
 	must(c.SweepGrace >= 0, "SWEEP_GRACE", "must not be negative")
 	must(c.ShutdownTimeout >= time.Second, "SHUTDOWN_TIMEOUT", "must be at least 1s")

@@ -25,7 +25,7 @@ type delivery struct {
 	accel   http.Header // the same, in a reply that the gateway follows
 	etag    string
 	modTime time.Time
-	path    string // below the storage
+	path    string // below the storage; empty where the file is in memory alone
 	size    int64  // bytes
 }
 
@@ -143,7 +143,7 @@ type fileResponse struct {
 // VisitGetFileResponse implements the generated interface.
 func (r fileResponse) VisitGetFileResponse(w http.ResponseWriter) error {
 	defer r.file.Close()
-	if r.server.byGateway(r.request) {
+	if r.delivery.path != "" && r.server.byGateway(r.request) {
 		r.delivery.redirect(w, r.request)
 		return nil
 	}

@@ -65,6 +65,7 @@ type Server struct {
 	formats     server.Formats
 	contract    contractFiles
 	log         *slog.Logger
+	troubles    *troubleLog
 }
 
 var _ server.StrictServerInterface = (*Server)(nil)
@@ -102,7 +103,7 @@ func New(cfg Config, services Services, static fs.FS, log *slog.Logger) (http.Ha
 		cfg: cfg, accounts: services.Accounts, images: services.Images, idempotency: services.Idempotency,
 		keys: services.Keys, presets: services.Presets, hot: services.Links, addressOf: clientAddress(cfg.TrustedProxies),
 		feeds: flights{byKey: map[string]*flight{}}, checks: services.Checks, formats: toAPIFormats(services.Inputs, services.Outputs),
-		contract: files, log: log,
+		contract: files, log: log, troubles: &troubleLog{to: log},
 	}
 
 	e := echo.New()
