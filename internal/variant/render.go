@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kadr-app/kadr/internal/apperr"
 	"github.com/kadr-app/kadr/internal/blob"
 	"github.com/kadr-app/kadr/internal/imaging"
 )
@@ -117,8 +118,8 @@ func (t *task) render(ctx context.Context, from *os.File, jobs []*job, reduced b
 		variants[i], files[i] = v, v.File()
 	}
 	if _, err := t.decoders.Render(ctx, from, t.request(jobs, files, reduced)); err != nil {
-		// A decoder that could not write says that the picture cannot be made, which would be remembered.
-		if lasting(err) != nil && errors.Is(t.blobs.Check(ctx), blob.ErrStorageFull) {
+		// What a decoder that could not write says may be anything, even that it is the picture's fault.
+		if kind := apperr.KindOf(err); (kind == apperr.Internal || lasting(err) != nil) && errors.Is(t.blobs.Check(ctx), blob.ErrStorageFull) {
 			return t.renderUnkept(ctx, from, jobs, reduced)
 		}
 		return err
