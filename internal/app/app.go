@@ -137,6 +137,7 @@ func (a *App) Run(ctx context.Context) error {
 	workerCtx, stopWorker := context.WithCancel(context.WithoutCancel(ctx))
 	background.Go(func() { a.worker.Run(workerCtx) })
 	background.Go(func() { a.db.Listen(workerCtx, a.changes) })
+	background.Go(func() { a.db.superviseCluster(workerCtx) })
 	defer func() {
 		stopWorker()
 		background.Wait()
@@ -147,9 +148,6 @@ func (a *App) Run(ctx context.Context) error {
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
-	case <-a.db.died():
-		_ = a.server.Close()
-		return fmt.Errorf("the database is gone: %w", a.db.cluster.Err())
 	case <-ctx.Done():
 	}
 

@@ -13,7 +13,7 @@ const (
 	// callTimeout is how long a statement may take that is a transaction of its own, the wait for a connection included.
 	// PostgreSQL keeps its own limit only as long as it runs: one that was stopped, or whose machine is cut off, says
 	// nothing at all, and whoever asked it must not wait for ever.
-	callTimeout = 15 * time.Second
+	callTimeout = 10 * time.Second
 	// inTxTimeout is the same for a statement in a transaction. It leaves statement_timeout the first word.
 	inTxTimeout = statementTimeout + 5*time.Second
 	// pingTimeoutOfPool is how long a connection that was idle may take to prove itself before it is used.
