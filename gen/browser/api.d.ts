@@ -1632,15 +1632,15 @@ export interface components {
          */
         Vary: string;
         /**
-         * @description Every site may read pictures that are not private.
+         * @description Every site may read pictures that are not private; a private one those that the instance lists.
          * @example *
          */
-        AllowOrigin: "*";
+        AllowOrigin: string;
         /**
          * @description Which sites may embed it.
          * @example cross-origin
          */
-        ResourcePolicy: "cross-origin" | "same-origin";
+        ResourcePolicy: "cross-origin" | "same-site" | "same-origin";
         /**
          * @description Seconds to wait before the next attempt.
          * @example 30

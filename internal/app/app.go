@@ -90,7 +90,8 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err 
 		httpapi.Config{
 			BaseURL: cfg.BaseURL(), Secure: cfg.Secure(), MaxUploadBytes: cfg.MaxUploadBytes,
 			TrustedProxies: cfg.TrustedProxies, SessionLifetime: cfg.SessionLifetime,
-			Accel: cfg.Delivery == config.DeliveryAccel, Storage: a.storage,
+			CORSOrigins: cfg.CORSOrigins,
+			Accel:       cfg.Delivery == config.DeliveryAccel, Storage: a.storage,
 		},
 		httpapi.Services{
 			Accounts: accounts, Images: images, Idempotency: postgres.NewIdempotencyStore(a.db.DB),

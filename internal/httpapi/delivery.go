@@ -58,7 +58,12 @@ func (s *Server) newDelivery(f *image.File, l link) *delivery {
 	case private:
 		vary = append(vary, "Cookie", "Authorization")
 		h.Set("Cache-Control", cachePrivately)
-		if !l.Granted {
+		switch {
+		case l.Granted:
+		case len(s.cfg.CORSOrigins) > 0: // a listed page shows them too; the cookie comes with requests from this site alone
+			vary = append(vary, "Origin")
+			h.Set("Cross-Origin-Resource-Policy", "same-site")
+		default:
 			h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		}
 	case l.Granted: // the link ends
@@ -114,11 +119,20 @@ func (d *delivery) isNotModified(req *http.Request) bool {
 	return err == nil && !d.modTime.Truncate(time.Second).After(since)
 }
 
+// overlay puts a picture's own headers over those that the reply has. Who may have a picture that everybody may have does
+// not depend on the origin.
+func overlay(h, own http.Header) {
+	if own.Get("Access-Control-Allow-Origin") == "*" {
+		clearCrossOrigin(h)
+	}
+	maps.Copy(h, own)
+}
+
 // redirect answers by way of the gateway, and returns the status.
 func (d *delivery) redirect(w http.ResponseWriter, req *http.Request) int {
 	h := w.Header()
 	if d.isNotModified(req) {
-		maps.Copy(h, d.header)
+		overlay(h, d.header)
 		for _, name := range []string{"Content-Type", "Last-Modified"} { // as http.ServeContent has it
 			h.Del(name)
 		}
@@ -126,7 +140,7 @@ func (d *delivery) redirect(w http.ResponseWriter, req *http.Request) int {
 		return http.StatusNotModified
 	}
 	clearSecurityHeaders(h)
-	maps.Copy(h, d.accel)
+	overlay(h, d.accel)
 	w.WriteHeader(http.StatusOK)
 	return http.StatusOK
 }
@@ -159,7 +173,7 @@ func (r fileResponse) VisitGetFileResponse(w http.ResponseWriter) error {
 
 // send sends the bytes, unless they are refused.
 func (d *delivery) send(w http.ResponseWriter, req *http.Request, f *os.File, patience time.Duration) *fileWriter {
-	maps.Copy(w.Header(), d.header)
+	overlay(w.Header(), d.header)
 	if ranges := req.Header.Get("Range"); ranges != "" && !strings.HasPrefix(ranges, "bytes=") {
 		req = req.Clone(req.Context()) // a unit that is not known counts as none (RFC 9110 §14.2)
 		req.Header.Del("Range")
