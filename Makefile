@@ -24,6 +24,8 @@ ARGS ?=
 BENCH ?= ./internal/bench
 CRASH_ROUNDS ?= 20
 DEBUG_ADDR ?= 127.0.0.1:2345
+# Where LiveServer shows the pages. Only while developing: a server trusts nobody by default.
+live_server := http://localhost:5500,http://127.0.0.1:5500
 
 ##@ Use
 
@@ -87,13 +89,13 @@ bench: ## Kadr beside the limit, in one run, as ratios
 .PHONY: dev
 dev: ## serve, and rebuild on every change (air)
 	@.ci/setup run
-	@exec $(air) -c .air.toml $(ARGS)
+	@KADR_CORS_ORIGINS="$${KADR_CORS_ORIGINS-$(live_server)}" exec $(air) -c .air.toml $(ARGS)
 
 .PHONY: debug
 debug: ## serve under delve, which waits for a debugger on DEBUG_ADDR
 	@.ci/setup run
 	@mkdir -p build
-	@exec $(dlv) debug ./cmd/kadr --headless --api-version=2 --accept-multiclient --listen=$(DEBUG_ADDR) \
+	@KADR_CORS_ORIGINS="$${KADR_CORS_ORIGINS-$(live_server)}" exec $(dlv) debug ./cmd/kadr --headless --api-version=2 --accept-multiclient --listen=$(DEBUG_ADDR) \
 	  --build-flags=-buildvcs=false --output build/kadr-debug -- serve $(ARGS)
 
 .PHONY: generate

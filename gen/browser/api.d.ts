@@ -435,6 +435,9 @@ export interface paths {
         /**
          * Can it do its work
          * @description Really asks the database, and really writes, reads and removes a small file in the storage.
+         *
+         *     A full storage is not a reason to take an instance out of service, since everything but uploads goes on: it is
+         *     `full` in a 200 whose `status` is `degraded`.
          */
         get: operations["getReadiness"];
         put?: never;
@@ -1077,9 +1080,19 @@ export interface components {
         };
         /** @description What was tried, and how it went. */
         Readiness: {
-            status: components["schemas"]["CheckStatus"];
+            /**
+             * @description What it comes to.
+             * @example ok
+             * @enum {string}
+             */
+            status: "ok" | "degraded" | "failing";
             database: components["schemas"]["CheckStatus"];
-            storage: components["schemas"]["CheckStatus"];
+            /**
+             * @description How the check of the storage went.
+             * @example ok
+             * @enum {string}
+             */
+            storage: "ok" | "full" | "failing";
             decoders: components["schemas"]["CheckStatus"];
             formats: components["schemas"]["Formats"];
         };
@@ -1490,7 +1503,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Too busy just now; `Retry-After` says when to come back. */
+        /** @description Too busy just now, or the database does not answer; `Retry-After` says when to come back. */
         UnavailableProblem: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
@@ -1503,6 +1516,25 @@ export interface components {
                  *       "title": "Not available just now",
                  *       "status": 503,
                  *       "detail": "Too many pictures are being worked on just now. Please try again in a moment.",
+                 *       "request_id": "4f7c2kq5xw7mzt3a"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description There is no room left to store anything; `Retry-After` says when to try again. What is stored stays to be had. */
+        StorageProblem: {
+            headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "/problems/storage_full",
+                 *       "title": "No room left",
+                 *       "status": 507,
+                 *       "detail": "There is no room left to store files. Try again later.",
                  *       "request_id": "4f7c2kq5xw7mzt3a"
                  *     }
                  */
@@ -1600,15 +1632,15 @@ export interface components {
          */
         Vary: string;
         /**
-         * @description Every site may read pictures that are not private.
+         * @description Every site may read pictures that are not private; a private one those that the instance lists.
          * @example *
          */
-        AllowOrigin: "*";
+        AllowOrigin: string;
         /**
          * @description Which sites may embed it.
          * @example cross-origin
          */
-        ResourcePolicy: "cross-origin" | "same-origin";
+        ResourcePolicy: "cross-origin" | "same-site" | "same-origin";
         /**
          * @description Seconds to wait before the next attempt.
          * @example 30
@@ -1712,6 +1744,7 @@ export interface operations {
             429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -1757,6 +1790,7 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -1794,6 +1828,8 @@ export interface operations {
             409: components["responses"]["ConflictProblem"];
             412: components["responses"]["PreconditionFailedProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -1856,6 +1892,7 @@ export interface operations {
             429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -1888,6 +1925,7 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -1921,6 +1959,7 @@ export interface operations {
             400: components["responses"]["BadRequestProblem"];
             404: components["responses"]["NotFoundProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -1973,6 +2012,7 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -2042,6 +2082,7 @@ export interface operations {
             429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -2066,6 +2107,8 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -2090,6 +2133,8 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -2121,6 +2166,8 @@ export interface operations {
             403: components["responses"]["ForbiddenProblem"];
             404: components["responses"]["NotFoundProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -2175,6 +2222,7 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -2240,6 +2288,8 @@ export interface operations {
             415: components["responses"]["UnsupportedProblem"];
             422: components["responses"]["UnprocessableProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -2270,6 +2320,8 @@ export interface operations {
             403: components["responses"]["ForbiddenProblem"];
             404: components["responses"]["NotFoundProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -2323,6 +2375,7 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -2506,6 +2559,7 @@ export interface operations {
             422: components["responses"]["UnprocessableProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -2558,6 +2612,8 @@ export interface operations {
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -2633,6 +2689,7 @@ export interface operations {
             404: components["responses"]["NotFoundProblem"];
             410: components["responses"]["GoneProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -2671,6 +2728,8 @@ export interface operations {
             410: components["responses"]["GoneProblem"];
             412: components["responses"]["PreconditionFailedProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -2760,6 +2819,8 @@ export interface operations {
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -2826,6 +2887,8 @@ export interface operations {
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -2878,6 +2941,8 @@ export interface operations {
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -2904,6 +2969,7 @@ export interface operations {
             200: components["responses"]["ImagePage"];
             400: components["responses"]["BadRequestProblem"];
             500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };
@@ -3079,6 +3145,7 @@ export interface operations {
             422: components["responses"]["UnprocessableProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };

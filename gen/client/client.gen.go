@@ -288,6 +288,48 @@ func (e Position) Valid() bool {
 	}
 }
 
+// Defines values for ReadinessStatus.
+const (
+	ReadinessStatusDegraded ReadinessStatus = "degraded"
+	ReadinessStatusFailing  ReadinessStatus = "failing"
+	ReadinessStatusOk       ReadinessStatus = "ok"
+)
+
+// Valid indicates whether the value is a known member of the ReadinessStatus enum.
+func (e ReadinessStatus) Valid() bool {
+	switch e {
+	case ReadinessStatusDegraded:
+		return true
+	case ReadinessStatusFailing:
+		return true
+	case ReadinessStatusOk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReadinessStorage.
+const (
+	ReadinessStorageFailing ReadinessStorage = "failing"
+	ReadinessStorageFull    ReadinessStorage = "full"
+	ReadinessStorageOk      ReadinessStorage = "ok"
+)
+
+// Valid indicates whether the value is a known member of the ReadinessStorage enum.
+func (e ReadinessStorage) Valid() bool {
+	switch e {
+	case ReadinessStorageFailing:
+		return true
+	case ReadinessStorageFull:
+		return true
+	case ReadinessStorageOk:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Scope.
 const (
 	AccountRead  Scope = "account:read"
@@ -1008,16 +1050,26 @@ type Readiness struct {
 	// Formats What this instance's decoders can do.
 	Formats Formats `json:"formats"`
 
-	// Status How a check went.
+	// Status What it comes to.
 	//
 	// Example: ok
-	Status CheckStatus `json:"status"`
+	Status ReadinessStatus `json:"status"`
 
-	// Storage How a check went.
+	// Storage How the check of the storage went.
 	//
 	// Example: ok
-	Storage CheckStatus `json:"storage"`
+	Storage ReadinessStorage `json:"storage"`
 }
+
+// ReadinessStatus What it comes to.
+//
+// Example: ok
+type ReadinessStatus string
+
+// ReadinessStorage How the check of the storage went.
+//
+// Example: ok
+type ReadinessStorage string
 
 // Scope What an API key may do.
 //
@@ -1244,6 +1296,9 @@ type RangeProblem = Problem
 
 // RateLimitedProblem A problem document (RFC 9457).
 type RateLimitedProblem = Problem
+
+// StorageProblem A problem document (RFC 9457).
+type StorageProblem = Problem
 
 // TimeoutProblem A problem document (RFC 9457).
 type TimeoutProblem = Problem
@@ -1955,6 +2010,9 @@ type ClientInterface interface {
 	// GetReadiness Can it do its work
 	//
 	// Really asks the database, and really writes, reads and removes a small file in the storage.
+	//
+	// A full storage is not a reason to take an instance out of service, since everything but uploads goes on: it is
+	// `full` in a 200 whose `status` is `degraded`.
 	//
 	// Corresponds with GET /readyz (the `GetReadiness` operationId).
 	GetReadiness(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2677,6 +2735,9 @@ func (c *Client) GetContractYAML(ctx context.Context, params *GetContractYAMLPar
 // GetReadiness Can it do its work
 //
 // Really asks the database, and really writes, reads and removes a small file in the storage.
+//
+// A full storage is not a reason to take an instance out of service, since everything but uploads goes on: it is
+// `full` in a 200 whose `status` is `degraded`.
 //
 // Corresponds with GET /readyz (the `GetReadiness` operationId).
 func (c *Client) GetReadiness(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4897,6 +4958,9 @@ type ClientWithResponsesInterface interface {
 	//
 	// Really asks the database, and really writes, reads and removes a small file in the storage.
 	//
+	// A full storage is not a reason to take an instance out of service, since everything but uploads goes on: it is
+	// `full` in a 200 whose `status` is `degraded`.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /readyz (the `GetReadiness` operationId).
@@ -4908,6 +4972,16 @@ type DeleteAccountResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	WWWAuthenticate *string
+}
+
+// DeleteAccountResponse503Headers the declared response headers of an HTTP 503 response for DeleteAccount
+type DeleteAccountResponse503Headers struct {
+	RetryAfter *int32
+}
+
+// DeleteAccountResponse507Headers the declared response headers of an HTTP 507 response for DeleteAccount
+type DeleteAccountResponse507Headers struct {
+	RetryAfter *int32
 }
 
 // DeleteAccountResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteAccount
@@ -4930,10 +5004,18 @@ type DeleteAccountResponse struct {
 	ApplicationProblemJSON412 *PreconditionFailedProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteAccountResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteAccountResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *DeleteAccountResponse507Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *DeleteAccountResponseDefaultHeaders
 }
@@ -4966,6 +5048,16 @@ func (r DeleteAccountResponse) GetApplicationProblemJSON412() *PreconditionFaile
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r DeleteAccountResponse) GetApplicationProblemJSON500() *InternalProblem {
 	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteAccountResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r DeleteAccountResponse) GetApplicationProblemJSON507() *StorageProblem {
+	return r.ApplicationProblemJSON507
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5019,6 +5111,11 @@ type GetAccountResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// GetAccountResponse503Headers the declared response headers of an HTTP 503 response for GetAccount
+type GetAccountResponse503Headers struct {
+	RetryAfter *int32
+}
+
 // GetAccountResponseDefaultHeaders the declared response headers of an HTTP default response for GetAccount
 type GetAccountResponseDefaultHeaders struct {
 	Allow *string
@@ -5037,6 +5134,8 @@ type GetAccountResponse struct {
 	ApplicationProblemJSON403 *ForbiddenProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
@@ -5045,6 +5144,8 @@ type GetAccountResponse struct {
 	Headers304 *GetAccountResponse304Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetAccountResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetAccountResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetAccountResponseDefaultHeaders
 }
@@ -5072,6 +5173,11 @@ func (r GetAccountResponse) GetApplicationProblemJSON403() *ForbiddenProblem {
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r GetAccountResponse) GetApplicationProblemJSON500() *InternalProblem {
 	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetAccountResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5132,6 +5238,11 @@ type UpdateAccountResponse503Headers struct {
 	RetryAfter *int32
 }
 
+// UpdateAccountResponse507Headers the declared response headers of an HTTP 507 response for UpdateAccount
+type UpdateAccountResponse507Headers struct {
+	RetryAfter *int32
+}
+
 // UpdateAccountResponseDefaultHeaders the declared response headers of an HTTP default response for UpdateAccount
 type UpdateAccountResponseDefaultHeaders struct {
 	Allow *string
@@ -5164,6 +5275,8 @@ type UpdateAccountResponse struct {
 	ApplicationProblemJSON500 *InternalProblem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
@@ -5174,6 +5287,8 @@ type UpdateAccountResponse struct {
 	Headers429 *UpdateAccountResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *UpdateAccountResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *UpdateAccountResponse507Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *UpdateAccountResponseDefaultHeaders
 }
@@ -5238,6 +5353,11 @@ func (r UpdateAccountResponse) GetApplicationProblemJSON503() *UnavailableProble
 	return r.ApplicationProblemJSON503
 }
 
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r UpdateAccountResponse) GetApplicationProblemJSON507() *StorageProblem {
+	return r.ApplicationProblemJSON507
+}
+
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
 func (r UpdateAccountResponse) GetApplicationProblemJSONDefault() *OtherProblem {
 	return r.ApplicationProblemJSONDefault
@@ -5279,6 +5399,11 @@ type GetAccountUsageResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// GetAccountUsageResponse503Headers the declared response headers of an HTTP 503 response for GetAccountUsage
+type GetAccountUsageResponse503Headers struct {
+	RetryAfter *int32
+}
+
 // GetAccountUsageResponseDefaultHeaders the declared response headers of an HTTP default response for GetAccountUsage
 type GetAccountUsageResponseDefaultHeaders struct {
 	Allow *string
@@ -5297,10 +5422,14 @@ type GetAccountUsageResponse struct {
 	ApplicationProblemJSON403 *ForbiddenProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetAccountUsageResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetAccountUsageResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetAccountUsageResponseDefaultHeaders
 }
@@ -5328,6 +5457,11 @@ func (r GetAccountUsageResponse) GetApplicationProblemJSON403() *ForbiddenProble
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r GetAccountUsageResponse) GetApplicationProblemJSON500() *InternalProblem {
 	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetAccountUsageResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5384,6 +5518,11 @@ type CreateAccountResponse503Headers struct {
 	RetryAfter *int32
 }
 
+// CreateAccountResponse507Headers the declared response headers of an HTTP 507 response for CreateAccount
+type CreateAccountResponse507Headers struct {
+	RetryAfter *int32
+}
+
 // CreateAccountResponseDefaultHeaders the declared response headers of an HTTP default response for CreateAccount
 type CreateAccountResponseDefaultHeaders struct {
 	Allow *string
@@ -5414,6 +5553,8 @@ type CreateAccountResponse struct {
 	ApplicationProblemJSON500 *InternalProblem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers201 the parsed response headers for an HTTP 201 response
@@ -5422,6 +5563,8 @@ type CreateAccountResponse struct {
 	Headers429 *CreateAccountResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateAccountResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *CreateAccountResponse507Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *CreateAccountResponseDefaultHeaders
 }
@@ -5481,6 +5624,11 @@ func (r CreateAccountResponse) GetApplicationProblemJSON503() *UnavailableProble
 	return r.ApplicationProblemJSON503
 }
 
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r CreateAccountResponse) GetApplicationProblemJSON507() *StorageProblem {
+	return r.ApplicationProblemJSON507
+}
+
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
 func (r CreateAccountResponse) GetApplicationProblemJSONDefault() *OtherProblem {
 	return r.ApplicationProblemJSONDefault
@@ -5515,6 +5663,11 @@ func (r CreateAccountResponse) ContentType() string {
 	return ""
 }
 
+// ListAccountImagesResponse503Headers the declared response headers of an HTTP 503 response for ListAccountImages
+type ListAccountImagesResponse503Headers struct {
+	RetryAfter *int32
+}
+
 // ListAccountImagesResponseDefaultHeaders the declared response headers of an HTTP default response for ListAccountImages
 type ListAccountImagesResponseDefaultHeaders struct {
 	Allow *string
@@ -5531,8 +5684,12 @@ type ListAccountImagesResponse struct {
 	ApplicationProblemJSON404 *NotFoundProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListAccountImagesResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *ListAccountImagesResponseDefaultHeaders
 }
@@ -5555,6 +5712,11 @@ func (r ListAccountImagesResponse) GetApplicationProblemJSON404() *NotFoundProbl
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r ListAccountImagesResponse) GetApplicationProblemJSON500() *InternalProblem {
 	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListAccountImagesResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5598,6 +5760,11 @@ type ListAPIKeysResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// ListAPIKeysResponse503Headers the declared response headers of an HTTP 503 response for ListAPIKeys
+type ListAPIKeysResponse503Headers struct {
+	RetryAfter *int32
+}
+
 // ListAPIKeysResponseDefaultHeaders the declared response headers of an HTTP default response for ListAPIKeys
 type ListAPIKeysResponseDefaultHeaders struct {
 	Allow *string
@@ -5616,10 +5783,14 @@ type ListAPIKeysResponse struct {
 	ApplicationProblemJSON403 *ForbiddenProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *ListAPIKeysResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListAPIKeysResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *ListAPIKeysResponseDefaultHeaders
 }
@@ -5647,6 +5818,11 @@ func (r ListAPIKeysResponse) GetApplicationProblemJSON403() *ForbiddenProblem {
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r ListAPIKeysResponse) GetApplicationProblemJSON500() *InternalProblem {
 	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListAPIKeysResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5695,6 +5871,16 @@ type CreateAPIKeyResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// CreateAPIKeyResponse503Headers the declared response headers of an HTTP 503 response for CreateAPIKey
+type CreateAPIKeyResponse503Headers struct {
+	RetryAfter *int32
+}
+
+// CreateAPIKeyResponse507Headers the declared response headers of an HTTP 507 response for CreateAPIKey
+type CreateAPIKeyResponse507Headers struct {
+	RetryAfter *int32
+}
+
 // CreateAPIKeyResponseDefaultHeaders the declared response headers of an HTTP default response for CreateAPIKey
 type CreateAPIKeyResponseDefaultHeaders struct {
 	Allow *string
@@ -5723,12 +5909,20 @@ type CreateAPIKeyResponse struct {
 	ApplicationProblemJSON422 *UnprocessableProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateAPIKeyResponse201Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateAPIKeyResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateAPIKeyResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *CreateAPIKeyResponse507Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *CreateAPIKeyResponseDefaultHeaders
 }
@@ -5783,6 +5977,16 @@ func (r CreateAPIKeyResponse) GetApplicationProblemJSON500() *InternalProblem {
 	return r.ApplicationProblemJSON500
 }
 
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateAPIKeyResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r CreateAPIKeyResponse) GetApplicationProblemJSON507() *StorageProblem {
+	return r.ApplicationProblemJSON507
+}
+
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
 func (r CreateAPIKeyResponse) GetApplicationProblemJSONDefault() *OtherProblem {
 	return r.ApplicationProblemJSONDefault
@@ -5824,6 +6028,16 @@ type DeleteAPIKeyResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// DeleteAPIKeyResponse503Headers the declared response headers of an HTTP 503 response for DeleteAPIKey
+type DeleteAPIKeyResponse503Headers struct {
+	RetryAfter *int32
+}
+
+// DeleteAPIKeyResponse507Headers the declared response headers of an HTTP 507 response for DeleteAPIKey
+type DeleteAPIKeyResponse507Headers struct {
+	RetryAfter *int32
+}
+
 // DeleteAPIKeyResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteAPIKey
 type DeleteAPIKeyResponseDefaultHeaders struct {
 	Allow *string
@@ -5842,10 +6056,18 @@ type DeleteAPIKeyResponse struct {
 	ApplicationProblemJSON404 *NotFoundProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteAPIKeyResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteAPIKeyResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *DeleteAPIKeyResponse507Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *DeleteAPIKeyResponseDefaultHeaders
 }
@@ -5873,6 +6095,16 @@ func (r DeleteAPIKeyResponse) GetApplicationProblemJSON404() *NotFoundProblem {
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r DeleteAPIKeyResponse) GetApplicationProblemJSON500() *InternalProblem {
 	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteAPIKeyResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r DeleteAPIKeyResponse) GetApplicationProblemJSON507() *StorageProblem {
+	return r.ApplicationProblemJSON507
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5909,6 +6141,11 @@ func (r DeleteAPIKeyResponse) ContentType() string {
 	return ""
 }
 
+// ListFeedResponse503Headers the declared response headers of an HTTP 503 response for ListFeed
+type ListFeedResponse503Headers struct {
+	RetryAfter *int32
+}
+
 // ListFeedResponseDefaultHeaders the declared response headers of an HTTP default response for ListFeed
 type ListFeedResponseDefaultHeaders struct {
 	Allow *string
@@ -5923,8 +6160,12 @@ type ListFeedResponse struct {
 	ApplicationProblemJSON400 *BadRequestProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListFeedResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *ListFeedResponseDefaultHeaders
 }
@@ -5942,6 +6183,11 @@ func (r ListFeedResponse) GetApplicationProblemJSON400() *BadRequestProblem {
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r ListFeedResponse) GetApplicationProblemJSON500() *InternalProblem {
 	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListFeedResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -5985,6 +6231,11 @@ type ListImagesResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// ListImagesResponse503Headers the declared response headers of an HTTP 503 response for ListImages
+type ListImagesResponse503Headers struct {
+	RetryAfter *int32
+}
+
 // ListImagesResponseDefaultHeaders the declared response headers of an HTTP default response for ListImages
 type ListImagesResponseDefaultHeaders struct {
 	Allow *string
@@ -6003,10 +6254,14 @@ type ListImagesResponse struct {
 	ApplicationProblemJSON403 *ForbiddenProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *ListImagesResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListImagesResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *ListImagesResponseDefaultHeaders
 }
@@ -6034,6 +6289,11 @@ func (r ListImagesResponse) GetApplicationProblemJSON403() *ForbiddenProblem {
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r ListImagesResponse) GetApplicationProblemJSON500() *InternalProblem {
 	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListImagesResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -6093,6 +6353,11 @@ type UploadImageResponse503Headers struct {
 	RetryAfter *int32
 }
 
+// UploadImageResponse507Headers the declared response headers of an HTTP 507 response for UploadImage
+type UploadImageResponse507Headers struct {
+	RetryAfter *int32
+}
+
 // UploadImageResponseDefaultHeaders the declared response headers of an HTTP default response for UploadImage
 type UploadImageResponseDefaultHeaders struct {
 	Allow *string
@@ -6125,6 +6390,8 @@ type UploadImageResponse struct {
 	ApplicationProblemJSON500 *InternalProblem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
@@ -6135,6 +6402,8 @@ type UploadImageResponse struct {
 	Headers401 *UploadImageResponse401Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *UploadImageResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *UploadImageResponse507Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *UploadImageResponseDefaultHeaders
 }
@@ -6199,6 +6468,11 @@ func (r UploadImageResponse) GetApplicationProblemJSON503() *UnavailableProblem 
 	return r.ApplicationProblemJSON503
 }
 
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r UploadImageResponse) GetApplicationProblemJSON507() *StorageProblem {
+	return r.ApplicationProblemJSON507
+}
+
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
 func (r UploadImageResponse) GetApplicationProblemJSONDefault() *OtherProblem {
 	return r.ApplicationProblemJSONDefault
@@ -6240,6 +6514,16 @@ type BulkUpdateImagesResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// BulkUpdateImagesResponse503Headers the declared response headers of an HTTP 503 response for BulkUpdateImages
+type BulkUpdateImagesResponse503Headers struct {
+	RetryAfter *int32
+}
+
+// BulkUpdateImagesResponse507Headers the declared response headers of an HTTP 507 response for BulkUpdateImages
+type BulkUpdateImagesResponse507Headers struct {
+	RetryAfter *int32
+}
+
 // BulkUpdateImagesResponseDefaultHeaders the declared response headers of an HTTP default response for BulkUpdateImages
 type BulkUpdateImagesResponseDefaultHeaders struct {
 	Allow *string
@@ -6264,10 +6548,18 @@ type BulkUpdateImagesResponse struct {
 	ApplicationProblemJSON415 *UnsupportedProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *BulkUpdateImagesResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *BulkUpdateImagesResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *BulkUpdateImagesResponse507Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *BulkUpdateImagesResponseDefaultHeaders
 }
@@ -6312,6 +6604,16 @@ func (r BulkUpdateImagesResponse) GetApplicationProblemJSON500() *InternalProble
 	return r.ApplicationProblemJSON500
 }
 
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r BulkUpdateImagesResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r BulkUpdateImagesResponse) GetApplicationProblemJSON507() *StorageProblem {
+	return r.ApplicationProblemJSON507
+}
+
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
 func (r BulkUpdateImagesResponse) GetApplicationProblemJSONDefault() *OtherProblem {
 	return r.ApplicationProblemJSONDefault
@@ -6353,6 +6655,16 @@ type DeleteImageResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// DeleteImageResponse503Headers the declared response headers of an HTTP 503 response for DeleteImage
+type DeleteImageResponse503Headers struct {
+	RetryAfter *int32
+}
+
+// DeleteImageResponse507Headers the declared response headers of an HTTP 507 response for DeleteImage
+type DeleteImageResponse507Headers struct {
+	RetryAfter *int32
+}
+
 // DeleteImageResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteImage
 type DeleteImageResponseDefaultHeaders struct {
 	Allow *string
@@ -6375,10 +6687,18 @@ type DeleteImageResponse struct {
 	ApplicationProblemJSON412 *PreconditionFailedProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteImageResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteImageResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *DeleteImageResponse507Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *DeleteImageResponseDefaultHeaders
 }
@@ -6416,6 +6736,16 @@ func (r DeleteImageResponse) GetApplicationProblemJSON412() *PreconditionFailedP
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r DeleteImageResponse) GetApplicationProblemJSON500() *InternalProblem {
 	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteImageResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r DeleteImageResponse) GetApplicationProblemJSON507() *StorageProblem {
+	return r.ApplicationProblemJSON507
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -6469,6 +6799,11 @@ type GetImageResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// GetImageResponse503Headers the declared response headers of an HTTP 503 response for GetImage
+type GetImageResponse503Headers struct {
+	RetryAfter *int32
+}
+
 // GetImageResponseDefaultHeaders the declared response headers of an HTTP default response for GetImage
 type GetImageResponseDefaultHeaders struct {
 	Allow *string
@@ -6491,6 +6826,8 @@ type GetImageResponse struct {
 	ApplicationProblemJSON410 *GoneProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
@@ -6499,6 +6836,8 @@ type GetImageResponse struct {
 	Headers304 *GetImageResponse304Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetImageResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetImageResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetImageResponseDefaultHeaders
 }
@@ -6536,6 +6875,11 @@ func (r GetImageResponse) GetApplicationProblemJSON410() *GoneProblem {
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r GetImageResponse) GetApplicationProblemJSON500() *InternalProblem {
 	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetImageResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -6584,6 +6928,16 @@ type UpdateImageResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// UpdateImageResponse503Headers the declared response headers of an HTTP 503 response for UpdateImage
+type UpdateImageResponse503Headers struct {
+	RetryAfter *int32
+}
+
+// UpdateImageResponse507Headers the declared response headers of an HTTP 507 response for UpdateImage
+type UpdateImageResponse507Headers struct {
+	RetryAfter *int32
+}
+
 // UpdateImageResponseDefaultHeaders the declared response headers of an HTTP default response for UpdateImage
 type UpdateImageResponseDefaultHeaders struct {
 	Allow *string
@@ -6614,12 +6968,20 @@ type UpdateImageResponse struct {
 	ApplicationProblemJSON415 *UnsupportedProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *UpdateImageResponse200Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *UpdateImageResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *UpdateImageResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *UpdateImageResponse507Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *UpdateImageResponseDefaultHeaders
 }
@@ -6679,6 +7041,16 @@ func (r UpdateImageResponse) GetApplicationProblemJSON500() *InternalProblem {
 	return r.ApplicationProblemJSON500
 }
 
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r UpdateImageResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r UpdateImageResponse) GetApplicationProblemJSON507() *StorageProblem {
+	return r.ApplicationProblemJSON507
+}
+
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
 func (r UpdateImageResponse) GetApplicationProblemJSONDefault() *OtherProblem {
 	return r.ApplicationProblemJSONDefault
@@ -6720,6 +7092,16 @@ type CreateImageLinkResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// CreateImageLinkResponse503Headers the declared response headers of an HTTP 503 response for CreateImageLink
+type CreateImageLinkResponse503Headers struct {
+	RetryAfter *int32
+}
+
+// CreateImageLinkResponse507Headers the declared response headers of an HTTP 507 response for CreateImageLink
+type CreateImageLinkResponse507Headers struct {
+	RetryAfter *int32
+}
+
 // CreateImageLinkResponseDefaultHeaders the declared response headers of an HTTP default response for CreateImageLink
 type CreateImageLinkResponseDefaultHeaders struct {
 	Allow *string
@@ -6748,10 +7130,18 @@ type CreateImageLinkResponse struct {
 	ApplicationProblemJSON415 *UnsupportedProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateImageLinkResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateImageLinkResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *CreateImageLinkResponse507Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *CreateImageLinkResponseDefaultHeaders
 }
@@ -6806,6 +7196,16 @@ func (r CreateImageLinkResponse) GetApplicationProblemJSON500() *InternalProblem
 	return r.ApplicationProblemJSON500
 }
 
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateImageLinkResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r CreateImageLinkResponse) GetApplicationProblemJSON507() *StorageProblem {
+	return r.ApplicationProblemJSON507
+}
+
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
 func (r CreateImageLinkResponse) GetApplicationProblemJSONDefault() *OtherProblem {
 	return r.ApplicationProblemJSONDefault
@@ -6847,6 +7247,16 @@ type CreateImageVariantsResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// CreateImageVariantsResponse503Headers the declared response headers of an HTTP 503 response for CreateImageVariants
+type CreateImageVariantsResponse503Headers struct {
+	RetryAfter *int32
+}
+
+// CreateImageVariantsResponse507Headers the declared response headers of an HTTP 507 response for CreateImageVariants
+type CreateImageVariantsResponse507Headers struct {
+	RetryAfter *int32
+}
+
 // CreateImageVariantsResponseDefaultHeaders the declared response headers of an HTTP default response for CreateImageVariants
 type CreateImageVariantsResponseDefaultHeaders struct {
 	Allow *string
@@ -6875,10 +7285,18 @@ type CreateImageVariantsResponse struct {
 	ApplicationProblemJSON415 *UnsupportedProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateImageVariantsResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateImageVariantsResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *CreateImageVariantsResponse507Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *CreateImageVariantsResponseDefaultHeaders
 }
@@ -6933,6 +7351,16 @@ func (r CreateImageVariantsResponse) GetApplicationProblemJSON500() *InternalPro
 	return r.ApplicationProblemJSON500
 }
 
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r CreateImageVariantsResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r CreateImageVariantsResponse) GetApplicationProblemJSON507() *StorageProblem {
+	return r.ApplicationProblemJSON507
+}
+
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
 func (r CreateImageVariantsResponse) GetApplicationProblemJSONDefault() *OtherProblem {
 	return r.ApplicationProblemJSONDefault
@@ -6979,6 +7407,16 @@ type DeleteSessionsResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// DeleteSessionsResponse503Headers the declared response headers of an HTTP 503 response for DeleteSessions
+type DeleteSessionsResponse503Headers struct {
+	RetryAfter *int32
+}
+
+// DeleteSessionsResponse507Headers the declared response headers of an HTTP 507 response for DeleteSessions
+type DeleteSessionsResponse507Headers struct {
+	RetryAfter *int32
+}
+
 // DeleteSessionsResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteSessions
 type DeleteSessionsResponseDefaultHeaders struct {
 	Allow *string
@@ -6995,12 +7433,20 @@ type DeleteSessionsResponse struct {
 	ApplicationProblemJSON403 *ForbiddenProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *DeleteSessionsResponse204Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteSessionsResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteSessionsResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *DeleteSessionsResponse507Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *DeleteSessionsResponseDefaultHeaders
 }
@@ -7023,6 +7469,16 @@ func (r DeleteSessionsResponse) GetApplicationProblemJSON403() *ForbiddenProblem
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r DeleteSessionsResponse) GetApplicationProblemJSON500() *InternalProblem {
 	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteSessionsResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r DeleteSessionsResponse) GetApplicationProblemJSON507() *StorageProblem {
+	return r.ApplicationProblemJSON507
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -7066,6 +7522,11 @@ type ListSessionsResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// ListSessionsResponse503Headers the declared response headers of an HTTP 503 response for ListSessions
+type ListSessionsResponse503Headers struct {
+	RetryAfter *int32
+}
+
 // ListSessionsResponseDefaultHeaders the declared response headers of an HTTP default response for ListSessions
 type ListSessionsResponseDefaultHeaders struct {
 	Allow *string
@@ -7084,10 +7545,14 @@ type ListSessionsResponse struct {
 	ApplicationProblemJSON403 *ForbiddenProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *ListSessionsResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListSessionsResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *ListSessionsResponseDefaultHeaders
 }
@@ -7115,6 +7580,11 @@ func (r ListSessionsResponse) GetApplicationProblemJSON403() *ForbiddenProblem {
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r ListSessionsResponse) GetApplicationProblemJSON500() *InternalProblem {
 	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r ListSessionsResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -7178,6 +7648,11 @@ type CreateSessionResponse503Headers struct {
 	RetryAfter *int32
 }
 
+// CreateSessionResponse507Headers the declared response headers of an HTTP 507 response for CreateSession
+type CreateSessionResponse507Headers struct {
+	RetryAfter *int32
+}
+
 // CreateSessionResponseDefaultHeaders the declared response headers of an HTTP default response for CreateSession
 type CreateSessionResponseDefaultHeaders struct {
 	Allow *string
@@ -7210,6 +7685,8 @@ type CreateSessionResponse struct {
 	ApplicationProblemJSON500 *InternalProblem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers201 the parsed response headers for an HTTP 201 response
@@ -7220,6 +7697,8 @@ type CreateSessionResponse struct {
 	Headers429 *CreateSessionResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateSessionResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *CreateSessionResponse507Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *CreateSessionResponseDefaultHeaders
 }
@@ -7284,6 +7763,11 @@ func (r CreateSessionResponse) GetApplicationProblemJSON503() *UnavailableProble
 	return r.ApplicationProblemJSON503
 }
 
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r CreateSessionResponse) GetApplicationProblemJSON507() *StorageProblem {
+	return r.ApplicationProblemJSON507
+}
+
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
 func (r CreateSessionResponse) GetApplicationProblemJSONDefault() *OtherProblem {
 	return r.ApplicationProblemJSONDefault
@@ -7330,6 +7814,16 @@ type DeleteCurrentSessionResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// DeleteCurrentSessionResponse503Headers the declared response headers of an HTTP 503 response for DeleteCurrentSession
+type DeleteCurrentSessionResponse503Headers struct {
+	RetryAfter *int32
+}
+
+// DeleteCurrentSessionResponse507Headers the declared response headers of an HTTP 507 response for DeleteCurrentSession
+type DeleteCurrentSessionResponse507Headers struct {
+	RetryAfter *int32
+}
+
 // DeleteCurrentSessionResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteCurrentSession
 type DeleteCurrentSessionResponseDefaultHeaders struct {
 	Allow *string
@@ -7346,12 +7840,20 @@ type DeleteCurrentSessionResponse struct {
 	ApplicationProblemJSON403 *ForbiddenProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *DeleteCurrentSessionResponse204Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteCurrentSessionResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteCurrentSessionResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *DeleteCurrentSessionResponse507Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *DeleteCurrentSessionResponseDefaultHeaders
 }
@@ -7374,6 +7876,16 @@ func (r DeleteCurrentSessionResponse) GetApplicationProblemJSON403() *ForbiddenP
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r DeleteCurrentSessionResponse) GetApplicationProblemJSON500() *InternalProblem {
 	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteCurrentSessionResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r DeleteCurrentSessionResponse) GetApplicationProblemJSON507() *StorageProblem {
+	return r.ApplicationProblemJSON507
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -7422,6 +7934,16 @@ type DeleteSessionResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// DeleteSessionResponse503Headers the declared response headers of an HTTP 503 response for DeleteSession
+type DeleteSessionResponse503Headers struct {
+	RetryAfter *int32
+}
+
+// DeleteSessionResponse507Headers the declared response headers of an HTTP 507 response for DeleteSession
+type DeleteSessionResponse507Headers struct {
+	RetryAfter *int32
+}
+
 // DeleteSessionResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteSession
 type DeleteSessionResponseDefaultHeaders struct {
 	Allow *string
@@ -7440,12 +7962,20 @@ type DeleteSessionResponse struct {
 	ApplicationProblemJSON404 *NotFoundProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *DeleteSessionResponse204Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteSessionResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteSessionResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *DeleteSessionResponse507Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *DeleteSessionResponseDefaultHeaders
 }
@@ -7473,6 +8003,16 @@ func (r DeleteSessionResponse) GetApplicationProblemJSON404() *NotFoundProblem {
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
 func (r DeleteSessionResponse) GetApplicationProblemJSON500() *InternalProblem {
 	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteSessionResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r DeleteSessionResponse) GetApplicationProblemJSON507() *StorageProblem {
+	return r.ApplicationProblemJSON507
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -7686,6 +8226,11 @@ type GetFileResponse503Headers struct {
 	RetryAfter *int32
 }
 
+// GetFileResponse507Headers the declared response headers of an HTTP 507 response for GetFile
+type GetFileResponse507Headers struct {
+	RetryAfter *int32
+}
+
 // GetFileResponseDefaultHeaders the declared response headers of an HTTP default response for GetFile
 type GetFileResponseDefaultHeaders struct {
 	Allow *string
@@ -7714,6 +8259,8 @@ type GetFileResponse struct {
 	ApplicationProblemJSON500 *InternalProblem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
 	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
@@ -7728,6 +8275,8 @@ type GetFileResponse struct {
 	Headers416 *GetFileResponse416Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetFileResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *GetFileResponse507Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetFileResponseDefaultHeaders
 }
@@ -7780,6 +8329,11 @@ func (r GetFileResponse) GetApplicationProblemJSON500() *InternalProblem {
 // GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
 func (r GetFileResponse) GetApplicationProblemJSON503() *UnavailableProblem {
 	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r GetFileResponse) GetApplicationProblemJSON507() *StorageProblem {
+	return r.ApplicationProblemJSON507
 }
 
 // GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
@@ -8670,6 +9224,9 @@ func (c *ClientWithResponses) GetContractYAMLWithResponse(ctx context.Context, p
 //
 // Really asks the database, and really writes, reads and removes a small file in the storage.
 //
+// A full storage is not a reason to take an instance out of service, since everything but uploads goes on: it is
+// `full` in a 200 whose `status` is `degraded`.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /readyz (the `GetReadiness` operationId).
@@ -8740,6 +9297,20 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -8774,6 +9345,26 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteAccountResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers DeleteAccountResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers507 = &headers
 	case true:
 		var headers DeleteAccountResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -8841,6 +9432,13 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -8895,6 +9493,16 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetAccountResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
 	case true:
 		var headers GetAccountResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -9008,6 +9616,13 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -9086,6 +9701,16 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			headers.RetryAfter = &value
 		}
 		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers UpdateAccountResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers507 = &headers
 	case true:
 		var headers UpdateAccountResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -9150,6 +9775,13 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -9184,6 +9816,16 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetAccountUsageResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
 	case true:
 		var headers GetAccountUsageResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -9290,6 +9932,13 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -9365,6 +10014,16 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			headers.RetryAfter = &value
 		}
 		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers CreateAccountResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers507 = &headers
 	case true:
 		var headers CreateAccountResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -9422,6 +10081,13 @@ func ParseListAccountImagesResponse(rsp *http.Response) (*ListAccountImagesRespo
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -9432,6 +10098,16 @@ func ParseListAccountImagesResponse(rsp *http.Response) (*ListAccountImagesRespo
 	}
 
 	switch {
+	case rsp.StatusCode == 503:
+		var headers ListAccountImagesResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
 	case true:
 		var headers ListAccountImagesResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -9496,6 +10172,13 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -9530,6 +10213,16 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListAPIKeysResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
 	case true:
 		var headers ListAPIKeysResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -9629,6 +10322,20 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -9673,6 +10380,26 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateAPIKeyResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers CreateAPIKeyResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers507 = &headers
 	case true:
 		var headers CreateAPIKeyResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -9740,6 +10467,20 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -9774,6 +10515,26 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteAPIKeyResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers DeleteAPIKeyResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers507 = &headers
 	case true:
 		var headers DeleteAPIKeyResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -9824,6 +10585,13 @@ func ParseListFeedResponse(rsp *http.Response) (*ListFeedResponse, error) {
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -9834,6 +10602,16 @@ func ParseListFeedResponse(rsp *http.Response) (*ListFeedResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 503:
+		var headers ListFeedResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
 	case true:
 		var headers ListFeedResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -9898,6 +10676,13 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -9932,6 +10717,16 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListImagesResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
 	case true:
 		var headers ListImagesResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -10045,6 +10840,13 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -10122,6 +10924,16 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			headers.RetryAfter = &value
 		}
 		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers UploadImageResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers507 = &headers
 	case true:
 		var headers UploadImageResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -10207,6 +11019,20 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -10241,6 +11067,26 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers BulkUpdateImagesResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers BulkUpdateImagesResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers507 = &headers
 	case true:
 		var headers BulkUpdateImagesResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -10322,6 +11168,20 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -10356,6 +11216,26 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteImageResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers DeleteImageResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers507 = &headers
 	case true:
 		var headers DeleteImageResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -10437,6 +11317,13 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -10491,6 +11378,16 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetImageResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
 	case true:
 		var headers GetImageResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -10597,6 +11494,20 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -10641,6 +11552,26 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers UpdateImageResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers UpdateImageResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers507 = &headers
 	case true:
 		var headers UpdateImageResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -10740,6 +11671,20 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -10774,6 +11719,26 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateImageLinkResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers CreateImageLinkResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers507 = &headers
 	case true:
 		var headers CreateImageLinkResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -10873,6 +11838,20 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -10907,6 +11886,26 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateImageVariantsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers CreateImageVariantsResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers507 = &headers
 	case true:
 		var headers CreateImageVariantsResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -10967,6 +11966,20 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -11011,6 +12024,26 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteSessionsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers DeleteSessionsResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers507 = &headers
 	case true:
 		var headers DeleteSessionsResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -11075,6 +12108,13 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -11109,6 +12149,16 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListSessionsResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
 	case true:
 		var headers ListSessionsResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -11222,6 +12272,13 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -11321,6 +12378,16 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			headers.RetryAfter = &value
 		}
 		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers CreateSessionResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers507 = &headers
 	case true:
 		var headers CreateSessionResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -11381,6 +12448,20 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -11425,6 +12506,26 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteCurrentSessionResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers DeleteCurrentSessionResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers507 = &headers
 	case true:
 		var headers DeleteCurrentSessionResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -11492,6 +12593,20 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 		}
 		response.ApplicationProblemJSON500 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -11536,6 +12651,26 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteSessionResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers DeleteSessionResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers507 = &headers
 	case true:
 		var headers DeleteSessionResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -11751,6 +12886,13 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 		}
 		response.ApplicationProblemJSON503 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
 		var dest OtherProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -11933,6 +13075,16 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers GetFileResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers507 = &headers
 	case true:
 		var headers GetFileResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {

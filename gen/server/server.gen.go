@@ -288,6 +288,48 @@ func (e Position) Valid() bool {
 	}
 }
 
+// Defines values for ReadinessStatus.
+const (
+	ReadinessStatusDegraded ReadinessStatus = "degraded"
+	ReadinessStatusFailing  ReadinessStatus = "failing"
+	ReadinessStatusOk       ReadinessStatus = "ok"
+)
+
+// Valid indicates whether the value is a known member of the ReadinessStatus enum.
+func (e ReadinessStatus) Valid() bool {
+	switch e {
+	case ReadinessStatusDegraded:
+		return true
+	case ReadinessStatusFailing:
+		return true
+	case ReadinessStatusOk:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReadinessStorage.
+const (
+	ReadinessStorageFailing ReadinessStorage = "failing"
+	ReadinessStorageFull    ReadinessStorage = "full"
+	ReadinessStorageOk      ReadinessStorage = "ok"
+)
+
+// Valid indicates whether the value is a known member of the ReadinessStorage enum.
+func (e ReadinessStorage) Valid() bool {
+	switch e {
+	case ReadinessStorageFailing:
+		return true
+	case ReadinessStorageFull:
+		return true
+	case ReadinessStorageOk:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Scope.
 const (
 	AccountRead  Scope = "account:read"
@@ -995,20 +1037,20 @@ type Problem struct {
 
 // Readiness What was tried, and how it went.
 type Readiness struct {
-	// Status How a check went.
+	// Status What it comes to.
 	//
 	// Example: ok
-	Status CheckStatus `json:"status"`
+	Status ReadinessStatus `json:"status"`
 
 	// Database How a check went.
 	//
 	// Example: ok
 	Database CheckStatus `json:"database"`
 
-	// Storage How a check went.
+	// Storage How the check of the storage went.
 	//
 	// Example: ok
-	Storage CheckStatus `json:"storage"`
+	Storage ReadinessStorage `json:"storage"`
 
 	// Decoders How a check went.
 	//
@@ -1018,6 +1060,16 @@ type Readiness struct {
 	// Formats What this instance's decoders can do.
 	Formats Formats `json:"formats"`
 }
+
+// ReadinessStatus What it comes to.
+//
+// Example: ok
+type ReadinessStatus string
+
+// ReadinessStorage How the check of the storage went.
+//
+// Example: ok
+type ReadinessStorage string
 
 // Scope What an API key may do.
 //
@@ -1244,6 +1296,9 @@ type RangeProblem = Problem
 
 // RateLimitedProblem A problem document (RFC 9457).
 type RateLimitedProblem = Problem
+
+// StorageProblem A problem document (RFC 9457).
+type StorageProblem = Problem
 
 // TimeoutProblem A problem document (RFC 9457).
 type TimeoutProblem = Problem
@@ -2644,6 +2699,15 @@ type RateLimitedProblemApplicationProblemPlusJSONResponse struct {
 	Headers RateLimitedProblemResponseHeaders
 }
 
+type StorageProblemResponseHeaders struct {
+	RetryAfter *int32
+}
+type StorageProblemApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers StorageProblemResponseHeaders
+}
+
 type TimeoutProblemApplicationProblemPlusJSONResponse Problem
 
 type TooLargeProblemApplicationProblemPlusJSONResponse Problem
@@ -2793,6 +2857,44 @@ func (response DeleteAccount500ApplicationProblemPlusJSONResponse) VisitDeleteAc
 	return err
 }
 
+type DeleteAccount503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAccount503ApplicationProblemPlusJSONResponse) VisitDeleteAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAccount507ApplicationProblemPlusJSONResponse struct {
+	StorageProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAccount507ApplicationProblemPlusJSONResponse) VisitDeleteAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(507)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteAccountdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	Headers    OtherProblemResponseHeaders
@@ -2925,6 +3027,25 @@ func (response GetAccount500ApplicationProblemPlusJSONResponse) VisitGetAccountR
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccount503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccount503ApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3180,6 +3301,25 @@ func (response UpdateAccount503ApplicationProblemPlusJSONResponse) VisitUpdateAc
 	return err
 }
 
+type UpdateAccount507ApplicationProblemPlusJSONResponse struct {
+	StorageProblemApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAccount507ApplicationProblemPlusJSONResponse) VisitUpdateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(507)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateAccountdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	Headers    OtherProblemResponseHeaders
@@ -3291,6 +3431,25 @@ func (response GetAccountUsage500ApplicationProblemPlusJSONResponse) VisitGetAcc
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAccountUsage503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response GetAccountUsage503ApplicationProblemPlusJSONResponse) VisitGetAccountUsageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3533,6 +3692,25 @@ func (response CreateAccount503ApplicationProblemPlusJSONResponse) VisitCreateAc
 	return err
 }
 
+type CreateAccount507ApplicationProblemPlusJSONResponse struct {
+	StorageProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAccount507ApplicationProblemPlusJSONResponse) VisitCreateAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(507)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateAccountdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	Headers    OtherProblemResponseHeaders
@@ -3621,6 +3799,25 @@ func (response ListAccountImages500ApplicationProblemPlusJSONResponse) VisitList
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAccountImages503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response ListAccountImages503ApplicationProblemPlusJSONResponse) VisitListAccountImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3737,6 +3934,25 @@ func (response ListAPIKeys500ApplicationProblemPlusJSONResponse) VisitListAPIKey
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAPIKeys503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response ListAPIKeys503ApplicationProblemPlusJSONResponse) VisitListAPIKeysResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -3948,6 +4164,44 @@ func (response CreateAPIKey500ApplicationProblemPlusJSONResponse) VisitCreateAPI
 	return err
 }
 
+type CreateAPIKey503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey503ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAPIKey507ApplicationProblemPlusJSONResponse struct {
+	StorageProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAPIKey507ApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(507)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateAPIKeydefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	Headers    OtherProblemResponseHeaders
@@ -4074,6 +4328,44 @@ func (response DeleteAPIKey500ApplicationProblemPlusJSONResponse) VisitDeleteAPI
 	return err
 }
 
+type DeleteAPIKey503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAPIKey503ApplicationProblemPlusJSONResponse) VisitDeleteAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteAPIKey507ApplicationProblemPlusJSONResponse struct {
+	StorageProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteAPIKey507ApplicationProblemPlusJSONResponse) VisitDeleteAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(507)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteAPIKeydefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	Headers    OtherProblemResponseHeaders
@@ -4145,6 +4437,25 @@ func (response ListFeed500ApplicationProblemPlusJSONResponse) VisitListFeedRespo
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFeed503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response ListFeed503ApplicationProblemPlusJSONResponse) VisitListFeedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4261,6 +4572,25 @@ func (response ListImages500ApplicationProblemPlusJSONResponse) VisitListImagesR
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListImages503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response ListImages503ApplicationProblemPlusJSONResponse) VisitListImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -4557,6 +4887,25 @@ func (response UploadImage503ApplicationProblemPlusJSONResponse) VisitUploadImag
 	return err
 }
 
+type UploadImage507ApplicationProblemPlusJSONResponse struct {
+	StorageProblemApplicationProblemPlusJSONResponse
+}
+
+func (response UploadImage507ApplicationProblemPlusJSONResponse) VisitUploadImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(507)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UploadImagedefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	Headers    OtherProblemResponseHeaders
@@ -4721,6 +5070,44 @@ func (response BulkUpdateImages500ApplicationProblemPlusJSONResponse) VisitBulkU
 	return err
 }
 
+type BulkUpdateImages503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response BulkUpdateImages503ApplicationProblemPlusJSONResponse) VisitBulkUpdateImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BulkUpdateImages507ApplicationProblemPlusJSONResponse struct {
+	StorageProblemApplicationProblemPlusJSONResponse
+}
+
+func (response BulkUpdateImages507ApplicationProblemPlusJSONResponse) VisitBulkUpdateImagesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(507)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type BulkUpdateImagesdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	Headers    OtherProblemResponseHeaders
@@ -4876,6 +5263,44 @@ func (response DeleteImage500ApplicationProblemPlusJSONResponse) VisitDeleteImag
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteImage503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteImage503ApplicationProblemPlusJSONResponse) VisitDeleteImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteImage507ApplicationProblemPlusJSONResponse struct {
+	StorageProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteImage507ApplicationProblemPlusJSONResponse) VisitDeleteImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(507)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5045,6 +5470,25 @@ func (response GetImage500ApplicationProblemPlusJSONResponse) VisitGetImageRespo
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetImage503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response GetImage503ApplicationProblemPlusJSONResponse) VisitGetImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5273,6 +5717,44 @@ func (response UpdateImage500ApplicationProblemPlusJSONResponse) VisitUpdateImag
 	return err
 }
 
+type UpdateImage503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateImage503ApplicationProblemPlusJSONResponse) VisitUpdateImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateImage507ApplicationProblemPlusJSONResponse struct {
+	StorageProblemApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateImage507ApplicationProblemPlusJSONResponse) VisitUpdateImageResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(507)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UpdateImagedefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	Headers    OtherProblemResponseHeaders
@@ -5466,6 +5948,44 @@ func (response CreateImageLink500ApplicationProblemPlusJSONResponse) VisitCreate
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageLink503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageLink503ApplicationProblemPlusJSONResponse) VisitCreateImageLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageLink507ApplicationProblemPlusJSONResponse struct {
+	StorageProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageLink507ApplicationProblemPlusJSONResponse) VisitCreateImageLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(507)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -5667,6 +6187,44 @@ func (response CreateImageVariants500ApplicationProblemPlusJSONResponse) VisitCr
 	return err
 }
 
+type CreateImageVariants503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageVariants503ApplicationProblemPlusJSONResponse) VisitCreateImageVariantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateImageVariants507ApplicationProblemPlusJSONResponse struct {
+	StorageProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateImageVariants507ApplicationProblemPlusJSONResponse) VisitCreateImageVariantsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(507)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateImageVariantsdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	Headers    OtherProblemResponseHeaders
@@ -5784,6 +6342,44 @@ func (response DeleteSessions500ApplicationProblemPlusJSONResponse) VisitDeleteS
 	return err
 }
 
+type DeleteSessions503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSessions503ApplicationProblemPlusJSONResponse) VisitDeleteSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSessions507ApplicationProblemPlusJSONResponse struct {
+	StorageProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSessions507ApplicationProblemPlusJSONResponse) VisitDeleteSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(507)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteSessionsdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	Headers    OtherProblemResponseHeaders
@@ -5896,6 +6492,25 @@ func (response ListSessions500ApplicationProblemPlusJSONResponse) VisitListSessi
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSessions503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response ListSessions503ApplicationProblemPlusJSONResponse) VisitListSessionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6163,6 +6778,25 @@ func (response CreateSession503ApplicationProblemPlusJSONResponse) VisitCreateSe
 	return err
 }
 
+type CreateSession507ApplicationProblemPlusJSONResponse struct {
+	StorageProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CreateSession507ApplicationProblemPlusJSONResponse) VisitCreateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(507)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateSessiondefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	Headers    OtherProblemResponseHeaders
@@ -6276,6 +6910,44 @@ func (response DeleteCurrentSession500ApplicationProblemPlusJSONResponse) VisitD
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCurrentSession503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteCurrentSession503ApplicationProblemPlusJSONResponse) VisitDeleteCurrentSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCurrentSession507ApplicationProblemPlusJSONResponse struct {
+	StorageProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteCurrentSession507ApplicationProblemPlusJSONResponse) VisitDeleteCurrentSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(507)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -6410,6 +7082,44 @@ func (response DeleteSession500ApplicationProblemPlusJSONResponse) VisitDeleteSe
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSession503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSession503ApplicationProblemPlusJSONResponse) VisitDeleteSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSession507ApplicationProblemPlusJSONResponse struct {
+	StorageProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteSession507ApplicationProblemPlusJSONResponse) VisitDeleteSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(507)
 	_, err := buf.WriteTo(w)
 	return err
 }
@@ -7470,6 +8180,25 @@ func (response GetFile503ApplicationProblemPlusJSONResponse) VisitGetFileRespons
 		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
 	}
 	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFile507ApplicationProblemPlusJSONResponse struct {
+	StorageProblemApplicationProblemPlusJSONResponse
+}
+
+func (response GetFile507ApplicationProblemPlusJSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(507)
 	_, err := buf.WriteTo(w)
 	return err
 }

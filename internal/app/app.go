@@ -92,7 +92,8 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err 
 		httpapi.Config{
 			BaseURL: cfg.BaseURL(), Secure: cfg.Secure(), MaxUploadBytes: cfg.MaxUploadBytes,
 			TrustedProxies: cfg.TrustedProxies, SessionLifetime: cfg.SessionLifetime,
-			Accel: cfg.Delivery == config.DeliveryAccel, Storage: a.storage,
+			CORSOrigins: cfg.CORSOrigins,
+			Accel:       cfg.Delivery == config.DeliveryAccel, Storage: a.storage,
 		},
 		httpapi.Services{
 			Accounts: accounts, Images: images, Idempotency: postgres.NewIdempotencyStore(a.db.DB),
@@ -139,6 +140,7 @@ func (a *App) Run(ctx context.Context) error {
 	workerCtx, stopWorker := context.WithCancel(context.WithoutCancel(ctx))
 	background.Go(func() { a.worker.Run(workerCtx) })
 	background.Go(func() { a.db.Listen(workerCtx, a.changes) })
+	background.Go(func() { a.db.superviseCluster(workerCtx) })
 	defer func() {
 		stopWorker()
 		background.Wait()
@@ -149,9 +151,6 @@ func (a *App) Run(ctx context.Context) error {
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
-	case <-a.db.died():
-		_ = a.server.Close()
-		return fmt.Errorf("the database is gone: %w", a.db.cluster.Err())
 	case <-ctx.Done():
 	}
 

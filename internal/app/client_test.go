@@ -81,12 +81,17 @@ func newKeys(t *testing.T, db *postgres.DB, n int) []string {
 
 // do sends a request and returns the whole reply. An error means that there was none, or not the whole of it.
 func (c *client) do(ctx context.Context, method, path string, body io.Reader) (status int, header http.Header, reply []byte, err error) {
+	return c.send(ctx, method, path, "application/octet-stream", body)
+}
+
+// send is do with a body of any type.
+func (c *client) send(ctx context.Context, method, path, mediaType string, body io.Reader) (status int, header http.Header, reply []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return 0, nil, nil, err
 	}
 	if body != nil {
-		req.Header.Set("Content-Type", "application/octet-stream")
+		req.Header.Set("Content-Type", mediaType)
 	}
 	if c.key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.key)

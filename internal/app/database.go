@@ -18,11 +18,19 @@ import (
 // database is a migrated database and, where the settings name none, the private cluster that it lives in.
 type database struct {
 	*postgres.DB
+	cfg     config.Config
+	log     *slog.Logger
 	cluster *embedded.Cluster // nil when the settings name a database
 }
 
-// clusterStopTimeout is how long the private cluster may take to write everything out.
-const clusterStopTimeout = 30 * time.Second
+const (
+	// clusterStopTimeout is how long the private cluster may take to write everything out.
+	clusterStopTimeout = 30 * time.Second
+	// A private cluster that ended by itself is started again after the first pause; every further try waits twice as
+	// long, up to the last, until the cluster has lived for as long as steadyAfter.
+	firstRestart, lastRestart = 250 * time.Millisecond, 30 * time.Second
+	steadyAfter               = time.Minute
+)
 
 // startCluster returns the database's URL, and the private cluster when there has to be one.
 func startCluster(ctx context.Context, cfg config.Config, log *slog.Logger) (string, *embedded.Cluster, error) {
@@ -36,12 +44,61 @@ func startCluster(ctx context.Context, cfg config.Config, log *slog.Logger) (str
 	return cluster.URL(), cluster, nil
 }
 
+// superviseCluster starts the private cluster again whenever it ends by itself, until ctx ends: killed for its memory, or
+// stopped by a full disk, it is back as soon as it can be, and the pool with it. Meanwhile whoever needs it gets a 503, as
+// with a database elsewhere. A server that ended with it would only be started again by somebody to do the same.
+func (d *database) superviseCluster(ctx context.Context) {
+	if d.cluster == nil {
+		return
+	}
+	pause, started := firstRestart, time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.cluster.Done():
+		}
+		d.log.ErrorContext(ctx, "the private database is gone, and is started again", "error", d.cluster.Err())
+		if time.Since(started) > steadyAfter {
+			pause = firstRestart
+		}
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(pause):
+			}
+			pause = min(2*pause, lastRestart)
+			err := d.restartCluster(ctx)
+			if err == nil {
+				break
+			}
+			if ctx.Err() == nil {
+				d.log.ErrorContext(ctx, "the private database does not start", "error", err, "again", pause)
+			}
+		}
+		started = time.Now()
+	}
+}
+
+func (d *database) restartCluster(ctx context.Context) error {
+	if err := d.cluster.Stop(ctx); err != nil { // gives back the lock
+		return err
+	}
+	_, cluster, err := startCluster(ctx, d.cfg, d.log)
+	if err != nil {
+		return err
+	}
+	d.cluster = cluster // under the same address, which only the folder decides
+	return nil
+}
+
 func openDatabase(ctx context.Context, cfg config.Config, log *slog.Logger) (*database, error) {
 	url, cluster, err := startCluster(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	d := &database{cluster: cluster}
+	d := &database{cfg: cfg, log: log, cluster: cluster}
 	if err := db.Migrate(ctx, url, log); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
@@ -50,14 +107,6 @@ func openDatabase(ctx context.Context, cfg config.Config, log *slog.Logger) (*da
 		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
-}
-
-// died is closed when the private cluster ends by itself; nil, and so never, where there is none.
-func (d *database) died() <-chan struct{} {
-	if d.cluster == nil {
-		return nil
-	}
-	return d.cluster.Done()
 }
 
 func (d *database) close() error {

@@ -17,9 +17,6 @@ func (a *App) drain(ctx context.Context, failed <-chan error) error {
 		select {
 		case err := <-failed:
 			return fmt.Errorf("serve: %w", err)
-		case <-a.db.died():
-			_ = a.server.Close()
-			return fmt.Errorf("the database is gone: %w", a.db.cluster.Err())
 		case <-time.After(delay):
 		}
 	}

@@ -36,6 +36,11 @@ func serve() error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(3)
 	}()
+	if size := os.Getenv(diskVariable); size != "" {
+		if err := mountDisk(size); err != nil {
+			return err
+		}
+	}
 	cfg, err := config.Load()
 	if err != nil {
 		return err

@@ -128,6 +128,9 @@ func launch(t *testing.T, p program, env []string) *process {
 		cmd.Env = append(cmd.Env, "KADR_LISTEN="+p.listen)
 	}
 	cmd.SysProcAttr = ownGroup()
+	if setting(env, diskVariable) != "" {
+		ownMounts(cmd.SysProcAttr)
+	}
 	s := &process{
 		cmd: cmd, stdout: &output{wanted: p.ready, found: make(chan string, 1)}, stderr: &output{}, done: make(chan struct{}),
 	}

@@ -13,6 +13,9 @@ func openStorage(cfg config.Config) (*blob.Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the storage: %w", err)
 	}
+	if err := blobs.KeepFree(cfg.ReserveBytes); err != nil {
+		return nil, fmt.Errorf("open the storage: %w", err)
+	}
 	return blobs, nil
 }
 

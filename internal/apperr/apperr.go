@@ -18,24 +18,26 @@ type Kind uint8
 
 // The kinds, each with the HTTP status that it becomes.
 const (
-	Internal           Kind = iota // 500: our fault; the message is not shown
-	Invalid                        // 400: the request does not say something sensible
-	Unauthenticated                // 401: no login, or one that no longer counts
-	Forbidden                      // 403: logged in, but not allowed
-	NotFound                       // 404
-	Gone                           // 410: it was here, and was deleted
-	Conflict                       // 409: it contradicts what is already there
-	PreconditionFailed             // 412: an If-Match that no longer holds
-	TooLarge                       // 413: more bytes than allowed
-	Unsupported                    // 415: a media type that is not accepted
-	Unprocessable                  // 422: well formed, but the content cannot be used (a broken picture)
-	RateLimited                    // 429: too often; RetryAfter says when to come back
-	Unavailable                    // 503: too busy just now; RetryAfter says when to come back
+	Internal            Kind = iota // 500: our fault; the message is not shown
+	Invalid                         // 400: the request does not say something sensible
+	Unauthenticated                 // 401: no login, or one that no longer counts
+	Forbidden                       // 403: logged in, but not allowed
+	NotFound                        // 404
+	Gone                            // 410: it was here, and was deleted
+	Conflict                        // 409: it contradicts what is already there
+	PreconditionFailed              // 412: an If-Match that no longer holds
+	TooLarge                        // 413: more bytes than allowed
+	Unsupported                     // 415: a media type that is not accepted
+	Unprocessable                   // 422: well formed, but the content cannot be used (a broken picture)
+	RateLimited                     // 429: too often; RetryAfter says when to come back
+	Unavailable                     // 503: too busy just now; RetryAfter says when to come back
+	InsufficientStorage             // 507: no room left to store anything; RetryAfter says when to come back
 )
 
 var kindNames = [...]string{
 	"internal", "invalid", "unauthenticated", "forbidden", "not_found", "gone", "conflict", "precondition_failed",
 	"too_large", "unsupported", "unprocessable", "rate_limited", "unavailable",
+	"insufficient_storage",
 }
 
 // String returns the kind's name in lower snake case.
@@ -55,7 +57,8 @@ type Error struct {
 	Message string
 	// Field names the member of the request body that is at fault ("/name", a JSON pointer) or is empty.
 	Field string
-	// RetryAfter is how long to wait before trying again; set with RateLimited and Unavailable.
+	// RetryAfter is how long to wait before trying again; set with RateLimited, Unavailable and
+	// InsufficientStorage.
 	RetryAfter time.Duration
 
 	cause error

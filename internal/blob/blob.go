@@ -31,8 +31,8 @@ var (
 	ErrVariantNotFound = apperr.New(apperr.NotFound, "variant_not_found", "This variant of the file is not here.")
 	// ErrTooLarge (TooLarge) says that more bytes came than the limit allows.
 	ErrTooLarge = apperr.New(apperr.TooLarge, "file_too_large", "The file is larger than allowed.")
-	// ErrStorageFull (Unavailable) says that the disk or its quota has no room left.
-	ErrStorageFull = apperr.New(apperr.Unavailable, "storage_full",
+	// ErrStorageFull (InsufficientStorage) says that the disk or its quota has no room left.
+	ErrStorageFull = apperr.New(apperr.InsufficientStorage, "storage_full",
 		"There is no room left to store files. Try again later.").After(time.Minute)
 	// ErrBadRef (Invalid) says that a text is not a Ref.
 	ErrBadRef = apperr.New(apperr.Invalid, "blob_ref_invalid", "This is not a SHA-256 in lower-case hexadecimal.")

@@ -15,6 +15,9 @@ import (
 
 // Stage implements Store.
 func (d *Dir) Stage(ctx context.Context, r io.Reader, limit int64) (*Staged, error) {
+	if err := d.room(d.reserve); err != nil {
+		return nil, err
+	}
 	t, err := d.temp.create()
 	if err != nil {
 		return nil, err
@@ -63,6 +66,9 @@ func (d *Dir) fill(ctx context.Context, f *os.File, r io.Reader, limit int64) (r
 			return ref, size, nil
 		}
 		if size-started >= writebackStep {
+			if err := d.room(d.reserve); err != nil {
+				return Ref{}, 0, err
+			}
 			startWriteback(f, started, size-started)
 			started = size
 		}

@@ -29,6 +29,7 @@ type Dir struct {
 	buffers sync.Pool // of *[bufferSize]byte
 	// durable has a bit for each folder ab/cd whose own name is known to be durable, so that it is synced once.
 	durable [1 << 16 / 64]atomic.Uint64
+	reserve int64 // bytes; see KeepFree
 	// at is called between the steps of Commit by the tests that crash there; nil otherwise.
 	at func(step string)
 }

@@ -74,7 +74,7 @@ func TestFullDevice(t *testing.T) {
 	}
 	defer func() { _ = full.Close() }()
 	err = d.Fill(t.Context(), full, strings.NewReader("x"))
-	if !errors.Is(err, blob.ErrStorageFull) || apperr.KindOf(err) != apperr.Unavailable {
+	if !errors.Is(err, blob.ErrStorageFull) || apperr.KindOf(err) != apperr.InsufficientStorage {
 		t.Errorf("Fill = %v", err)
 	}
 }

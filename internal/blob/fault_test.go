@@ -257,7 +257,7 @@ func childFull(t *testing.T, d *blob.Dir, dir string) {
 	wantFull := func(what string, err error) {
 		t.Helper()
 		var e *apperr.Error
-		if !errors.As(err, &e) || e.Kind != apperr.Unavailable || e.Code != "storage_full" || e.RetryAfter <= 0 ||
+		if !errors.As(err, &e) || e.Kind != apperr.InsufficientStorage || e.Code != "storage_full" || e.RetryAfter <= 0 ||
 			!errors.Is(err, blob.ErrStorageFull) || !errors.Is(err, syscall.ENOSPC) || strings.Contains(e.Message, dir) {
 			t.Errorf("%s = %v, want a full storage", what, err)
 		}

@@ -13,6 +13,9 @@ func (d *Dir) NewVariant(_ context.Context, ref Ref, name string) (*Variant, err
 	if err := CheckVariantName(name); err != nil {
 		return nil, err
 	}
+	if err := d.room(d.reserve / 2); err != nil {
+		return nil, err
+	}
 	t, err := d.temp.create()
 	if err != nil {
 		return nil, err

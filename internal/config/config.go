@@ -42,6 +42,8 @@ type Config struct {
 	Registration    string        `env:"REGISTRATION" envDefault:"open" desc:"Who may register: open, invite or closed. The first account always may."`
 	SessionLifetime time.Duration `env:"SESSION_LIFETIME" envDefault:"720h" desc:"How long a browser stays signed in."`
 
+	CORSOrigins []string `env:"CORS_ORIGINS" desc:"Origins of other sites whose pages may use the API with a login, such as https://app.example.org (comma separated). Empty: none."`
+
 	Decoders           int           `env:"DECODERS" envDefault:"0" desc:"Decoder processes. 0: as many as cores."`
 	DecoderTimeout     time.Duration `env:"DECODER_TIMEOUT" envDefault:"30s" desc:"Longest that one picture may take to decode."`
 	DecoderMemoryBytes int64         `env:"DECODER_MEMORY_BYTES" envDefault:"2147483648" desc:"Address space that one decoder process may use."`
@@ -52,6 +54,8 @@ type Config struct {
 
 	Delivery string `env:"DELIVERY" envDefault:"direct" desc:"Who sends pictures: direct (the server) or accel (nginx, told by X-Accel-Redirect; see nginx/)."`
 	Presets  string `env:"PRESETS" desc:"Shapes with a name, for links with preset=name: names and queries such as avatar:w=128&h=128&fit=cover, separated by spaces."`
+
+	ReserveBytes int64 `env:"RESERVE_BYTES" envDefault:"268435456" desc:"Bytes on the disk of the pictures that uploads leave free, for the database and for what else has to go on; at most a twentieth of the disk. 0: none."`
 
 	SweepInterval time.Duration `env:"SWEEP_INTERVAL" envDefault:"10m" desc:"How often files that nothing refers to are looked for."`
 	SweepGrace    time.Duration `env:"SWEEP_GRACE" envDefault:"1h" desc:"How old such a file has to be before it is removed; more than the slowest upload takes."`
@@ -172,6 +176,12 @@ func (c Config) check(skip map[string]bool) []error {
 	must(c.QuotaBytes >= 0, "QUOTA_BYTES", "must not be negative")
 	oneOf("REGISTRATION", c.Registration, RegistrationOpen, RegistrationInvite, RegistrationClosed)
 	must(c.SessionLifetime >= time.Minute, "SESSION_LIFETIME", "must be at least 1m")
+	for _, origin := range c.CORSOrigins {
+		if text := originFault(origin); text != "" {
+			must(false, "CORS_ORIGINS", text)
+			break
+		}
+	}
 	must(c.Decoders >= 0 && c.Decoders <= 256, "DECODERS", "must be from 0 to 256")
 	must(c.DecoderTimeout >= time.Second && c.DecoderTimeout <= 10*time.Minute, "DECODER_TIMEOUT", "must be from 1s to 10m")
 	must(c.DecoderMemoryBytes >= 512<<20, "DECODER_MEMORY_BYTES", "must be at least 536870912 (512 MiB)")
@@ -181,6 +191,7 @@ func (c Config) check(skip map[string]bool) []error {
 	oneOf("DELIVERY", c.Delivery, DeliveryDirect, DeliveryAccel)
 	_, err = variant.ParsePresets(c.Presets)
 	must(err == nil, "PRESETS", fmt.Sprintf("must be like avatar:w=128&h=128&fit=cover banner:w=1600 (%v)", err))
+	must(c.ReserveBytes >= 0, "RESERVE_BYTES", "must not be negative")
 	must(c.SweepInterval >= time.Second, "SWEEP_INTERVAL", "must be at least 1s")
 	must(c.SweepGrace >= 0, "SWEEP_GRACE", "must not be negative")
 	must(c.ShutdownDelay >= 0 && c.ShutdownDelay <= 5*time.Minute, "SHUTDOWN_DELAY", "must be from 0s to 5m")
@@ -193,6 +204,25 @@ func isPublicURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && (u.Path == "" || u.Path == "/") &&
 		u.User == nil && u.RawQuery == "" && u.Fragment == ""
+}
+
+// originFault says what is wrong with an origin; empty when it is written as browsers write it.
+func originFault(s string) string {
+	u, err := url.Parse(s)
+	quoted := fmt.Sprintf("%.100q", s)
+	switch {
+	case strings.Contains(s, "*"):
+		return quoted + " has a wildcard: every origin has to be listed"
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
+		return quoted + " must be an http or https origin such as https://app.example.org"
+	case s != u.Scheme+"://"+u.Host:
+		return quoted + " must end with the host or port: an origin has no path, query or user"
+	case s != strings.ToLower(s):
+		return quoted + " must be in lower case, as browsers send it"
+	case u.Scheme == "http" && u.Port() == "80", u.Scheme == "https" && u.Port() == "443", strings.HasSuffix(u.Host, ":"):
+		return quoted + " must be without its default port, as browsers send it"
+	}
+	return ""
 }
 
 func isDatabaseURL(s string) bool {

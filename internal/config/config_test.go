@@ -32,6 +32,8 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 		"KADR_QUOTA_BYTES":         "-5",
 		"KADR_REGISTRATION":        "maybe",
 		"KADR_SESSION_LIFETIME":    "soon",
+		"KADR_CORS_ORIGINS":        "https://*.example.org",
+		"KADR_RESERVE_BYTES":       "-1",
 		"KADR_DECODERS":            "1000",
 		"KADR_DECODER_TIMEOUT":     "1h",
 		"KADR_VARIANT_CACHE_BYTES": "-1",
@@ -107,4 +109,34 @@ func read(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+func TestCORSOrigins(t *testing.T) {
+	t.Parallel()
+	c, err := config.Parse(map[string]string{"KADR_CORS_ORIGINS": "http://localhost:5500,https://app.example.org,http://[::1]:8080"})
+	if err != nil || len(c.CORSOrigins) != 3 || c.CORSOrigins[1] != "https://app.example.org" {
+		t.Errorf("%q, %v", c.CORSOrigins, err)
+	}
+	for origin, fault := range map[string]string{
+		"*":                                   "wildcard",
+		"https://*.example.org":               "wildcard",
+		"null":                                "must be an http or https origin",
+		"app.example.org":                     "must be an http or https origin",
+		"ftp://example.org":                   "must be an http or https origin",
+		"https://app.example.org/":            "no path",
+		"https://app.example.org/page":        "no path",
+		"https://app.example.org?":            "no path",
+		"https://anna@app.example.org":        "no path",
+		"https://App.example.org":             "lower case",
+		"https://app.example.org:443":         "default port",
+		"http://localhost:80":                 "default port",
+		"http://localhost:":                   "default port",
+		"http://localhost, http://127.0.0.1":  "must be an http or https origin",
+		"http://localhost:5500,https://x.y/z": "https://x.y/z",
+	} {
+		_, err := config.Parse(map[string]string{"KADR_CORS_ORIGINS": origin})
+		if err == nil || !strings.Contains(err.Error(), "KADR_CORS_ORIGINS: ") || !strings.Contains(err.Error(), fault) {
+			t.Errorf("%s: %v", origin, err)
+		}
+	}
 }

@@ -25,7 +25,7 @@ type delivery struct {
 	accel   http.Header // the same, in a reply that the gateway follows
 	etag    string
 	modTime time.Time
-	path    string // below the storage
+	path    string // below the storage; empty where the file is in memory alone
 	size    int64  // bytes
 }
 
@@ -58,7 +58,12 @@ func (s *Server) newDelivery(f *image.File, l link) *delivery {
 	case private:
 		vary = append(vary, "Cookie", "Authorization")
 		h.Set("Cache-Control", cachePrivately)
-		if !l.Granted {
+		switch {
+		case l.Granted:
+		case len(s.cfg.CORSOrigins) > 0: // a listed page shows them too; the cookie comes with requests from this site alone
+			vary = append(vary, "Origin")
+			h.Set("Cross-Origin-Resource-Policy", "same-site")
+		default:
 			h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		}
 	case l.Granted: // the link ends
@@ -122,13 +127,22 @@ func (d *delivery) isNotModified(req *http.Request) bool {
 	return err == nil && !d.modTime.Truncate(time.Second).After(since)
 }
 
+// overlay puts a picture's own headers over those that the reply has. Who may have a picture that everybody may have does
+// not depend on the origin.
+func (d *delivery) overlay(h, own http.Header) {
+	if d.header.Get("Access-Control-Allow-Origin") == "*" {
+		clearCrossOrigin(h)
+	}
+	maps.Copy(h, own)
+}
+
 // redirect answers by way of the gateway, and returns the status. The security headers are the gateway's to add where there
 // is a picture to send, so it does not matter whether they are there already.
 func (d *delivery) redirect(w http.ResponseWriter, req *http.Request) int {
 	h := w.Header()
 	if d.isNotModified(req) {
 		setSecurityHeaders(h)
-		maps.Copy(h, d.header)
+		d.overlay(h, d.header)
 		for _, name := range []string{"Content-Type", "Last-Modified"} { // as http.ServeContent has it
 			h.Del(name)
 		}
@@ -136,7 +150,7 @@ func (d *delivery) redirect(w http.ResponseWriter, req *http.Request) int {
 		return http.StatusNotModified
 	}
 	clearSecurityHeaders(h)
-	maps.Copy(h, d.accel)
+	d.overlay(h, d.accel)
 	w.WriteHeader(http.StatusOK)
 	return http.StatusOK
 }
@@ -153,7 +167,7 @@ type fileResponse struct {
 // VisitGetFileResponse implements the generated interface.
 func (r fileResponse) VisitGetFileResponse(w http.ResponseWriter) error {
 	defer r.file.Close()
-	if r.server.byGateway(r.request) {
+	if r.delivery.path != "" && r.server.byGateway(r.request) {
 		r.delivery.redirect(w, r.request)
 		return nil
 	}
@@ -169,7 +183,7 @@ func (r fileResponse) VisitGetFileResponse(w http.ResponseWriter) error {
 
 // send sends the bytes, unless they are refused.
 func (d *delivery) send(w http.ResponseWriter, req *http.Request, f *os.File, patience time.Duration) *fileWriter {
-	maps.Copy(w.Header(), d.header)
+	d.overlay(w.Header(), d.header)
 	if ranges := req.Header.Get("Range"); ranges != "" && !strings.HasPrefix(ranges, "bytes=") {
 		req = req.Clone(req.Context()) // a unit that is not known counts as none (RFC 9110 §14.2)
 		req.Header.Del("Range")

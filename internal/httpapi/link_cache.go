@@ -72,7 +72,7 @@ func (h *LinkCache) watch(id string) uint64 {
 // keep remembers how a request is answered.
 func (h *LinkCache) keep(req *http.Request, d *delivery, since uint64) {
 	id, key := hotKey(req)
-	if id != d.id || h.off.Load() { // under another id it could not be found again to be forgotten
+	if id != d.id || d.path == "" || h.off.Load() { // under another id it could not be found again to be forgotten
 		return
 	}
 	s := h.shard(id)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -103,5 +104,46 @@ func (s *Server) recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 		}()
 		return next(c)
+	}
+}
+
+// troublePause is how long the same trouble is not logged again.
+const troublePause = 5 * time.Second
+
+// troubleLog logs what goes wrong with every request alike, as while the database is gone: the first time at once, and then
+// every troublePause, with how often it happened in between. The requests themselves are logged as all are.
+type troubleLog struct {
+	to *slog.Logger
+
+	mu   sync.Mutex
+	seen map[string]*trouble
+}
+
+type trouble struct {
+	next   time.Time
+	silent int // since it was logged
+}
+
+// log logs a trouble; those with the same code are the same.
+func (t *troubleLog) log(ctx context.Context, code, message string, err error) {
+	now := time.Now()
+	t.mu.Lock()
+	if t.seen == nil {
+		t.seen = map[string]*trouble{}
+	}
+	seen := t.seen[code]
+	if seen == nil {
+		seen = &trouble{}
+		t.seen[code] = seen
+	}
+	silent, due := seen.silent, now.After(seen.next)
+	if due {
+		seen.next, seen.silent = now.Add(troublePause), 0
+	} else {
+		seen.silent++
+	}
+	t.mu.Unlock()
+	if due {
+		t.to.WarnContext(ctx, message, "code", code, "error", err, "unlogged", silent)
 	}
 }

@@ -48,13 +48,15 @@ func clearSecurityHeaders(h http.Header) {
 
 var errCrossOrigin = &problem{status: http.StatusForbidden, code: "cross_origin", detail: "Another site may not do this in your name."}
 
-// sameOrigin refuses changes that another site makes a browser send with our cookie. A request that brings its own
+// sameOrigin refuses changes that another site makes a browser send with our cookie, unless the settings list it. A request that brings its own
 // credential is not the browser's doing, and the cookie does not count in it.
 func (s *Server) sameOrigin() echo.MiddlewareFunc {
 	protection := http.NewCrossOriginProtection()
 	// Behind a gateway the Host header may not be what the browser sees.
-	if err := protection.AddTrustedOrigin(s.cfg.BaseURL); err != nil {
-		panic(err) // config.Validate let through what is no origin
+	for _, origin := range append([]string{s.cfg.BaseURL}, s.cfg.CORSOrigins...) {
+		if err := protection.AddTrustedOrigin(origin); err != nil {
+			panic(err) // the settings' check let through what is no origin
+		}
 	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {

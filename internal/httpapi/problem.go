@@ -58,6 +58,8 @@ func statusOf(k apperr.Kind) int {
 		return http.StatusTooManyRequests
 	case apperr.Unavailable:
 		return http.StatusServiceUnavailable
+	case apperr.InsufficientStorage:
+		return http.StatusInsufficientStorage
 	case apperr.Internal:
 	}
 	return http.StatusInternalServerError
@@ -82,6 +84,8 @@ func titleOf(status int) string {
 		return "Internal error"
 	case http.StatusServiceUnavailable:
 		return "Not available just now"
+	case http.StatusInsufficientStorage:
+		return "No room left"
 	}
 	text := http.StatusText(status)
 	return text[:1] + strings.ToLower(text[1:])
@@ -134,8 +138,9 @@ func (s *Server) handleError(err error, c echo.Context) {
 	ctx := c.Request().Context()
 	p := problemOf(err)
 	switch {
-	case p.status == http.StatusServiceUnavailable: // too busy, or the disk is full: for the administrator to know
-		s.log.WarnContext(ctx, "request turned away", "code", p.code, "error", err)
+	case p.status == http.StatusServiceUnavailable, p.status == http.StatusInsufficientStorage:
+		// Too busy, the database gone, the disk full: for the administrator to know, and all requests say the same.
+		s.troubles.log(ctx, p.code, "request turned away", err)
 	case p.status >= http.StatusInternalServerError:
 		s.log.ErrorContext(ctx, "request failed", "error", err)
 	default:

@@ -1,8 +1,8 @@
 // Package httpapi is Kadr over HTTP: it implements the operations of the contract (one file for each tag) on the nouns,
 // and holds every request against the contract before it reaches them.
 //
-// A request passes, in this order: its id and the log (log.go), the security headers and the rule against other sites
-// (middleware.go), the bounds on what it may send and how slowly (body.go), the login (auth.go), the contract
+// A request passes, in this order: its id and the log (log.go), the security headers, the rules for other sites'
+// pages (cors.go, middleware.go), the bounds on what it may send and how slowly (body.go), the login (auth.go), the contract
 // (validate.go), and the generated code, which calls the operation's method on Server. Whatever goes wrong anywhere
 // becomes a problem document in one place (problem.go). Echo and the generated code are known to this package alone.
 package httpapi
@@ -35,6 +35,8 @@ type Config struct {
 	MaxUploadBytes  int64
 	TrustedProxies  []netip.Prefix // whose X-Forwarded-For is believed
 	SessionLifetime time.Duration
+	// CORSOrigins are the origins whose pages may use the API, as browsers write them.
+	CORSOrigins []string
 	// Accel lets the gateway send the pictures (X-Accel-Redirect); otherwise the server does.
 	Accel bool
 	// Storage opens files by their path below the blob store.
@@ -67,6 +69,7 @@ type Server struct {
 	formats     server.Formats
 	contract    contractFiles
 	log         *slog.Logger
+	troubles    *troubleLog
 }
 
 var _ server.StrictServerInterface = (*Server)(nil)
@@ -104,13 +107,13 @@ func New(cfg Config, services Services, static fs.FS, log *slog.Logger) (http.Ha
 		cfg: cfg, accounts: services.Accounts, images: services.Images, idempotency: services.Idempotency,
 		keys: services.Keys, presets: services.Presets, hot: services.Links, addressOf: clientAddress(cfg.TrustedProxies),
 		feeds: flights{byKey: map[string]*flight{}}, checks: services.Checks, formats: toAPIFormats(services.Inputs, services.Outputs),
-		contract: files, log: log,
+		contract: files, log: log, troubles: &troubleLog{to: log},
 	}
 
 	e := echo.New()
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = s.addressOf
-	e.Use(s.observe, s.recoverPanics, securityHeaders, s.sameOrigin(), s.limitTransfer, s.authenticate, validator.middleware)
+	e.Use(s.observe, s.recoverPanics, securityHeaders, s.crossOrigin(), s.sameOrigin(), s.limitTransfer, s.authenticate, validator.middleware)
 	server.RegisterHandlers(e, server.NewStrictHandler(s, nil))
 	e.Any("/docs/:asset", readOnly(docsAsset))
 	pages.register(e)

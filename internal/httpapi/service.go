@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 
 	"github.com/kadr-app/kadr/api"
 	"github.com/kadr-app/kadr/gen/server"
+	"github.com/kadr-app/kadr/internal/apperr"
 	"github.com/kadr-app/kadr/internal/imaging"
 )
 
@@ -27,33 +27,49 @@ func (s *Server) GetHealth(context.Context, server.GetHealthRequestObject) (serv
 // readyTimeout is how long the checks may take together.
 const readyTimeout = 5 * time.Second
 
-// GetReadiness tries the database, the storage and the decoders, all at once.
+// GetReadiness tries the database, the storage and the decoders, all at once. A storage that is full is told, and does not
+// count as a failure: who took the server out of service for it would take away all that still works.
 func (s *Server) GetReadiness(ctx context.Context, _ server.GetReadinessRequestObject) (server.GetReadinessResponseObject, error) {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	checks := []struct {
-		name string
-		run  func(context.Context) error
-	}{{"database", s.checks.Database}, {"storage", s.checks.Storage}, {"decoders", s.checks.Decoders}}
-	states := make([]server.CheckStatus, len(checks))
+	var database, storage, decoders error
 	var wg sync.WaitGroup
-	for i, check := range checks {
-		wg.Go(func() {
-			states[i] = server.CheckStatusOk
-			if err := check.run(ctx); err != nil {
-				states[i] = server.CheckStatusFailing
-				s.log.ErrorContext(ctx, "not ready", "check", check.name, "error", err)
-			}
-		})
-	}
+	wg.Go(func() { database = s.checks.Database(ctx) })
+	wg.Go(func() { storage = s.checks.Storage(ctx) })
+	wg.Go(func() { decoders = s.checks.Decoders(ctx) })
 	wg.Wait()
-	r := server.Readiness{Status: server.CheckStatusOk, Database: states[0], Storage: states[1], Decoders: states[2], Formats: s.formats}
-	notOK := func(state server.CheckStatus) bool { return state != server.CheckStatusOk }
-	if slices.ContainsFunc(states, notOK) || s.checks.Draining() {
-		r.Status = server.CheckStatusFailing
+
+	r := server.Readiness{
+		Status: server.ReadinessStatusOk, Database: checkStatus(database), Storage: server.ReadinessStorageOk,
+		Decoders: checkStatus(decoders), Formats: s.formats,
+	}
+	if apperr.KindOf(storage) == apperr.InsufficientStorage {
+		s.troubles.log(ctx, "not_ready_storage_full", "the storage is full: uploads are turned away", storage)
+		r.Status, r.Storage, storage = server.ReadinessStatusDegraded, server.ReadinessStorageFull, nil
+	}
+	for name, err := range map[string]error{"database": database, "storage": storage, "decoders": decoders} {
+		if err != nil {
+			s.log.ErrorContext(ctx, "not ready", "check", name, "error", err)
+			r.Status = server.ReadinessStatusFailing
+		}
+	}
+	if s.checks.Draining() {
+		r.Status = server.ReadinessStatusFailing
+	}
+	if storage != nil {
+		r.Storage = server.ReadinessStorageFailing
+	}
+	if r.Status == server.ReadinessStatusFailing {
 		return server.GetReadiness503JSONResponse(r), nil
 	}
 	return server.GetReadiness200JSONResponse(r), nil
+}
+
+func checkStatus(err error) server.CheckStatus {
+	if err != nil {
+		return server.CheckStatusFailing
+	}
+	return server.CheckStatusOk
 }
 
 func toAPIFormats(inputs, outputs []imaging.Format) server.Formats {

@@ -44,7 +44,7 @@ func (s *Service) Receive(ctx context.Context, r io.Reader) (*blob.Staged, error
 // anything that the disk survives. The bool is false when the account had the picture already, and that one is returned.
 //
 // It returns imaging's errors for what is not a picture, is broken, or is too large; ErrQuota; apperr.Unavailable when
-// the decoders are too busy or the disk is full.
+// the decoders are too busy or the database does not answer; apperr.InsufficientStorage when the disk is full.
 func (s *Service) Create(ctx context.Context, received *blob.Staged, up Upload) (Image, bool, error) {
 	original, err := s.strip(ctx, received, up.KeepMetadata)
 	if err != nil {
@@ -122,7 +122,7 @@ func (s *Service) tryKeep(ctx context.Context, original *blob.Staged, img Image,
 		if kept, created, err = s.store.CreateImage(ctx, img, allowDuplicate); err == nil {
 			return kept, created, nil
 		}
-		if apperr.KindOf(err) != apperr.Internal {
+		if kind := apperr.KindOf(err); kind != apperr.Internal && kind != apperr.Unavailable && kind != apperr.InsufficientStorage {
 			s.reclaim(ctx, []Image{img}) // CreateImage ended the reservation
 			return Image{}, false, err
 		}

@@ -50,7 +50,7 @@ type File struct {
 	// ETag is a strong validator of the bytes, in quotes.
 	ETag    string
 	ModTime time.Time
-	// Path is where the file lies below the storage, for a gateway that sends it.
+	// Path is where the file lies below the storage, for a gateway that sends it. Empty: there was no room to keep it.
 	Path string
 }
 

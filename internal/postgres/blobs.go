@@ -31,7 +31,7 @@ func (s *ImageStore) ReserveBlob(ctx context.Context, ref blob.Ref, size int64, 
 	batch := &pgx.Batch{}
 	batch.Queue(asyncCommitSQL)
 	batch.Queue(reserveBlobSQL, ref[:], size, lifetime)
-	return translate(s.db.pool.SendBatch(ctx, batch).Close(), "reserve blob", nil)
+	return translate(s.db.pool.Batch(ctx, batch), "reserve blob", nil)
 }
 
 // ReleaseBlob implements image.Store.

@@ -32,11 +32,13 @@ func (s *DoctorStore) Totals(ctx context.Context) (blobs, bytes int64, err error
 
 // long runs fn in a transaction whose statements may look at a whole table.
 func (s *DoctorStore) long(ctx context.Context, fn func(pgx.Tx) error) error {
-	return s.db.withTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, longStatementsSQL); err != nil {
-			return err
-		}
-		return fn(tx)
+	return retry(ctx, func() error {
+		return s.db.tryTx(ctx, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, longStatementsSQL); err != nil {
+				return err
+			}
+			return fn(tx)
+		})
 	})
 }
 

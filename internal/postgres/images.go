@@ -85,7 +85,7 @@ func (s *ImageStore) CreateImage(ctx context.Context, img image.Image, allowDupl
 		img.Frames, img.Transparent, img.Size, img.Filename, img.Title, img.Description, img.Visibility, img.Placeholder,
 		allowDuplicate).Query(collect(&made))
 	batch.Queue(shrinkUsageUnlessSQL, img.AccountID, img.Size, img.ID)
-	err := s.db.pool.SendBatch(ctx, batch).Close()
+	err := s.db.pool.Batch(ctx, batch)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return image.Image{}, false, errAccountGone

@@ -47,7 +47,7 @@ type Options struct {
 
 // DB is a pool of connections; every store hangs off it. It is safe for concurrent use.
 type DB struct {
-	pool *pgxpool.Pool
+	pool pool
 	log  *slog.Logger
 }
 
@@ -87,15 +87,16 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 		})
 		return nil
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	cfg.PingTimeout = pingTimeoutOfPool
+	connections, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
+	if err := connections.Ping(ctx); err != nil {
+		connections.Close()
 		return nil, fmt.Errorf("reach the database: %w", err)
 	}
-	return &DB{pool: pool, log: cmp.Or(opts.Log, slog.New(slog.DiscardHandler))}, nil
+	return &DB{pool: pool{connections}, log: cmp.Or(opts.Log, slog.New(slog.DiscardHandler))}, nil
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
@@ -129,7 +130,9 @@ func (db *DB) Instance(ctx context.Context) (id string, hasBlobs bool, err error
 // it is, so fn translates its own errors. When PostgreSQL gives up on a transaction (serialization failure, deadlock)
 // fn runs again, up to five times in all: it must keep nothing from a run before and do nothing but SQL.
 func (db *DB) withTx(ctx context.Context, fn func(pgx.Tx) error) error {
-	return retry(ctx, func() error { return db.tryTx(ctx, fn) })
+	return retry(ctx, func() error {
+		return db.tryTx(ctx, func(tx pgx.Tx) error { return fn(boundedTx{tx}) })
+	})
 }
 
 // retry runs fn again as long as PostgreSQL gave up on its transaction, up to five times in all.
@@ -193,8 +196,8 @@ const noRows = ""
 type known map[string]*apperr.Error
 
 // translate turns what PostgreSQL said about op ("create account") into the noun's errors: pgx.ErrNoRows and violated
-// constraints by the table expected, which may be nil. An *apperr.Error stays what it is; everything else is wrapped
-// with op and is Internal. The cause stays in the chain, for the log and for withTx.
+// constraints by the table expected, which may be nil. A database that cannot work is ErrGone or ErrFull. An *apperr.Error
+// stays what it is; everything else is wrapped with op and is Internal. The cause stays in the chain, for the log and for withTx.
 func translate(err error, op string, expected known) error {
 	if err == nil {
 		return nil
@@ -208,6 +211,9 @@ func translate(err error, op string, expected known) error {
 			return e.Wrap(err)
 		}
 		return fmt.Errorf("%s: %w", op, err)
+	}
+	if e := fault(err); e != nil {
+		return e.Wrap(fmt.Errorf("%s: %w", op, err))
 	}
 	var pg *pgconn.PgError
 	// Class 23 is a violated constraint; other classes carry a constraint's name too, for other reasons.

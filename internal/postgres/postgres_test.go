@@ -195,7 +195,14 @@ func TestTranslate(t *testing.T) {
 		"the message alone":              {&pgconn.PgError{Code: "23505", Message: "accounts_name_key"}, expected, apperr.Internal},
 		"another class":                  {&pgconn.PgError{Code: "42704", ConstraintName: "accounts_name_key"}, expected, apperr.Internal},
 		"what has a name already":        {taken, nil, apperr.Conflict},
-		"what has nothing to do with it": {io.EOF, expected, apperr.Internal},
+		"what has nothing to do with it": {io.ErrShortBuffer, expected, apperr.Internal},
+		"the caller went away":           {fmt.Errorf("x: %w", context.Canceled), expected, apperr.Internal},
+		"a connection that ended":        {io.ErrUnexpectedEOF, expected, apperr.Unavailable},
+		"a server that says nothing":     {fmt.Errorf("x: %w", context.DeadlineExceeded), expected, apperr.Unavailable},
+		"a server that starts":           {&pgconn.PgError{Code: "57P03"}, expected, apperr.Unavailable},
+		"too many connections":           {&pgconn.PgError{Code: "53300"}, expected, apperr.Unavailable},
+		"a broken connection":            {&pgconn.PgError{Code: "08006"}, expected, apperr.Unavailable},
+		"a full disk":                    {&pgconn.PgError{Code: "53100"}, expected, apperr.InsufficientStorage},
 	} {
 		got := translate(tc.err, "try", tc.expected)
 		if apperr.KindOf(got) != tc.want || !errors.Is(got, tc.err) {

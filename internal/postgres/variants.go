@@ -33,7 +33,7 @@ func (s *VariantStore) send(ctx context.Context, op string, queue func(*pgx.Batc
 		batch := &pgx.Batch{}
 		batch.Queue(asyncCommitSQL)
 		queue(batch)
-		return s.db.pool.SendBatch(ctx, batch).Close()
+		return s.db.pool.Batch(ctx, batch)
 	})
 	return translate(err, op, nil)
 }

@@ -15,9 +15,10 @@ type job struct {
 	shape  Shape
 	master bool // it is the picture's master
 
-	asked bool          // it counts in Maker.waiting
-	done  chan struct{} // closed when there is a file, or err
-	err   error
+	asked  bool          // it counts in Maker.waiting
+	done   chan struct{} // closed when there is a file, or unkept, or err
+	unkept []byte        // the picture itself, where there was no room to keep it
+	err    error
 }
 
 // batch is the jobs of one picture that are begun together.

@@ -114,7 +114,7 @@ func NewMaker(store Store, blobs blob.Store, decoders Decoders, cfg Config) *Mak
 // older than the picture that it is sent for, when somebody else stored the same bytes before.
 type File struct {
 	*os.File
-	Path   string   // slash-separated below the storage, as blob.VariantPath has it
+	Path   string   // slash-separated below the storage, as blob.VariantPath has it; empty: it is in memory alone
 	Size   int64    // bytes
 	Digest [16]byte // the first half of the SHA-256 of the bytes
 }
@@ -123,7 +123,8 @@ type File struct {
 // It counts as a use. When ctx ends, the work goes on: others may wait for it, or come back.
 //
 // It returns imaging's errors, those of the picture for some minutes without another try, and imaging.ErrBusy (with
-// RetryAfter) at once when too much waits; blob.ErrNotFound when the picture's bytes are gone, blob.ErrStorageFull.
+// RetryAfter) at once when too much waits; blob.ErrNotFound when the picture's bytes are gone. On a full disk the picture is
+// made and not kept.
 func (m *Maker) Open(ctx context.Context, src Source, shape Shape) (*File, error) {
 	k := key{src.Ref, shape.Name()}
 	for range openAttempts {
@@ -143,6 +144,9 @@ func (m *Maker) Open(ctx context.Context, src Source, shape Shape) (*File, error
 		case <-j.done:
 			if j.err != nil && !errors.Is(j.err, errAgain) {
 				return nil, j.err
+			}
+			if j.unkept != nil {
+				return openUnkept(j.unkept)
 			}
 		case <-ctx.Done():
 			return nil, ctx.Err()

@@ -3,12 +3,14 @@ package variant
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
 	"slices"
 	"time"
 
+	"github.com/kadr-app/kadr/internal/apperr"
 	"github.com/kadr-app/kadr/internal/blob"
 	"github.com/kadr-app/kadr/internal/imaging"
 )
@@ -100,43 +102,67 @@ func (t *task) leastFirst(jobs []*job) []*job {
 }
 
 // render makes pictures from one decode of a file: the original, or a reduced copy of it. It ends the jobs, unless it
-// returns an error: then none of them has come to anything.
+// returns an error: then none of them has come to anything. Where the storage is full they are made in memory (unkept.go).
 func (t *task) render(ctx context.Context, from *os.File, jobs []*job, reduced bool) error {
-	req := imaging.RenderRequest{Limits: t.cfg.Limits, Priority: t.priority(jobs)}
-	if reduced {
-		req.Width, req.Height = t.src.Width, t.src.Height
-	}
 	variants := make([]*blob.Variant, len(jobs))
+	files := make([]*os.File, len(jobs))
 	for i, j := range jobs {
 		v, err := t.blobs.NewVariant(ctx, j.key.ref, j.key.name)
+		if errors.Is(err, blob.ErrStorageFull) {
+			return t.renderUnkept(ctx, from, jobs, reduced)
+		}
 		if err != nil {
 			return err
 		}
 		defer v.Discard()
-		variants[i] = v
+		variants[i], files[i] = v, v.File()
+	}
+	if _, err := t.decoders.Render(ctx, from, t.request(jobs, files, reduced)); err != nil {
+		// What a decoder that could not write says may be anything, even that it is the picture's fault.
+		if kind := apperr.KindOf(err); (kind == apperr.Internal || lasting(err) != nil) && errors.Is(t.blobs.Check(ctx), blob.ErrStorageFull) {
+			return t.renderUnkept(ctx, from, jobs, reduced)
+		}
+		return err
+	}
+	var made []Entry
+	var again []*job
+	for i, j := range jobs {
+		entry, err := t.publish(j.key, variants[i])
+		switch {
+		case errors.Is(err, blob.ErrStorageFull):
+			again = append(again, j)
+		case err != nil:
+			t.giveUp([]*job{j}, err)
+		default:
+			made = append(made, entry)
+			t.finish(j, nil)
+		}
+	}
+	t.record(made)
+	if len(again) > 0 {
+		if err := t.renderUnkept(ctx, from, again, reduced); err != nil {
+			t.giveUp(again, err)
+		}
+	}
+	return nil
+}
+
+// request is what the decoders are asked for.
+func (t *task) request(jobs []*job, files []*os.File, reduced bool) imaging.RenderRequest {
+	req := imaging.RenderRequest{Limits: t.cfg.Limits, Priority: t.priority(jobs)}
+	if reduced {
+		req.Width, req.Height = t.src.Width, t.src.Height
+	}
+	for i, j := range jobs {
 		out := imaging.Output{
-			Shape: j.shape.Shape, Format: j.shape.Format, Quality: j.shape.Quality, Intermediate: j.master, File: v.File(),
+			Shape: j.shape.Shape, Format: j.shape.Format, Quality: j.shape.Quality, Intermediate: j.master, File: files[i],
 		}
 		if out.Format == imaging.AVIF {
 			out.Effort = t.cfg.AVIFEffort
 		}
 		req.Outputs = append(req.Outputs, out)
 	}
-	if _, err := t.decoders.Render(ctx, from, req); err != nil {
-		return err
-	}
-	var made []Entry
-	for i, j := range jobs {
-		entry, err := t.publish(j.key, variants[i])
-		if err != nil {
-			t.giveUp([]*job{j}, err)
-			continue
-		}
-		made = append(made, entry)
-		t.finish(j, nil)
-	}
-	t.record(made)
-	return nil
+	return req
 }
 
 // priority is the most urgent of all: the others cost little beside the decode that they share.

@@ -19,13 +19,17 @@ import { networkProblem, problemOf } from './problem.js';
  */
 
 /**
- * Finds out where the API is. It is where the page is, but for a page that a development server shows on port 5500,
- * whose API runs beside it on 8080.
+ * Finds out where the API is. It is where the page is, unless the page itself says otherwise in
+ * `<meta name="kadr-api" content="https://…">`, or a development server shows it on port 5500 of this machine: then the
+ * API runs beside it on 8080. The API has to list the page's origin in KADR_CORS_ORIGINS.
  * @param {{ hostname: string, port: string }} location
+ * @param {string} [named] what the page says
  * @returns {string} what comes before `/api/v1`
  */
-export function apiBase(location) {
-  return location.hostname === 'localhost' && location.port === '5500' ? 'http://localhost:8080' : '';
+export function apiBase(location, named = '') {
+  if (named !== '') return named.replace(/\/$/, '');
+  const here = location.hostname === 'localhost' || location.hostname === '127.0.0.1';
+  return here && location.port === '5500' ? `http://${location.hostname}:8080` : '';
 }
 
 /** Dispatches `unauthenticated` when a call that needs a login finds that there is none (any more). */

@@ -126,7 +126,9 @@ test('pages are asked for with what is known only', async () => {
 
 test('only the development server\'s page has its API elsewhere', async () => {
   assert.equal(apiBase({ hostname: 'localhost', port: '5500' }), 'http://localhost:8080');
+  assert.equal(apiBase({ hostname: '127.0.0.1', port: '5500' }), 'http://127.0.0.1:8080');
   assert.equal(apiBase({ hostname: 'localhost', port: '8080' }), '');
+  assert.equal(apiBase({ hostname: 'www.example.org', port: '' }, 'https://kadr.example.org/'), 'https://kadr.example.org');
   assert.equal(apiBase({ hostname: 'pictures.example.org', port: '5500' }), '');
   const calls = [];
   const fetch = async (url, init) => {

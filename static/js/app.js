@@ -41,7 +41,7 @@ import { Toast } from './components/toast.js';
 const PAGE_SIZE = 24;
 
 /** @type {[string, View][]} */
-const ROUTES = [['/', homeView], ['/p/:id', pictureView]];
+const ROUTES = [['/', homeView], ['/index.html', homeView], ['/p/:id', pictureView]];
 
 const context = makeContext();
 const main = find(document, '#main');
@@ -66,7 +66,8 @@ context.router.start();
 
 /** @returns {Context} */
 function makeContext() {
-  const api = new API({ base: apiBase(window.location) });
+  const api = new API({ base: apiBase(window.location, document.querySelector('meta[name=kadr-api]')?.getAttribute('content') ?? '') });
+  for (const link of document.querySelectorAll('footer a')) link.setAttribute('href', api.base + link.getAttribute('href'));
   /** @type {Store<Session>} */
   const session = new Store(/** @type {Session} */ ({ account: undefined, error: null, notice: '' }));
   const mine = new PictureList((cursor) => api.listImages({ cursor, limit: PAGE_SIZE }));

@@ -12,6 +12,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -28,14 +29,20 @@ type instance struct {
 	base string // http://127.0.0.1:port, as the links have it
 }
 
-func newInstance(t *testing.T) *instance {
+// newInstance starts an instance; settings are "NAME=value", without the prefix.
+func newInstance(t *testing.T, settings ...string) *instance {
 	t.Helper()
 	address := freeAddress(t)
 	in := &instance{base: "http://" + address}
-	cfg, err := config.Parse(map[string]string{
+	environ := map[string]string{
 		"KADR_LISTEN": address, "KADR_PUBLIC_URL": in.base, "KADR_DATA_DIR": t.TempDir(),
 		"KADR_DATABASE_URL": testdb.New(t).URL, "KADR_DATABASE_MAX_CONNS": "6", "KADR_DECODERS": "1",
-	})
+	}
+	for _, s := range settings {
+		name, value, _ := strings.Cut(s, "=")
+		environ["KADR_"+name] = value
+	}
+	cfg, err := config.Parse(environ)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,8 @@ func TestPages(t *testing.T) {
 		"SessionEnded":      testSessionEnded,
 		"SessionEndedThere": testSessionEndedThere,
 		"Documentation":     testDocumentation,
+		"PagesElsewhere":    testPagesElsewhere,
+		"PagesOfAStranger":  testPagesOfAStranger,
 		"WatchSees":         testWatchSees,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -47,10 +47,11 @@ type tab struct {
 	in  *instance
 }
 
-// newTab opens an empty tab in a browser context of its own, and watches it until the test ends.
-func (c *chromium) newTab(t *testing.T, in *instance) *tab {
+// newTab opens an empty tab in a browser context of its own, and watches it until the test ends. The page may come from
+// further hosts.
+func (c *chromium) newTab(t *testing.T, in *instance, further ...string) *tab {
 	t.Helper()
-	b := &tab{watch: newWatch(strings.TrimPrefix(in.base, "http://")), t: t, in: in}
+	b := &tab{watch: newWatch(append(further, strings.TrimPrefix(in.base, "http://"))...), t: t, in: in}
 	b.ctx, _ = chromedp.NewContext(c.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.see))
 	t.Cleanup(b.close)
 	b.do("open a tab", chromedp.Func(func(ctx context.Context, s *chromedp.Target) error {
@@ -160,7 +161,10 @@ func (b *tab) waitText(selector, text string) {
 // open goes to a path of the instance, or to a full address.
 func (b *tab) open(address string) {
 	b.t.Helper()
-	b.do("open "+address, chromedp.Navigate(b.in.base+strings.TrimPrefix(address, b.in.base)))
+	if !strings.HasPrefix(address, "http://") {
+		address = b.in.base + address
+	}
+	b.do("open "+address, chromedp.Navigate(address))
 }
 
 // signIn gives the tab the session of a person.

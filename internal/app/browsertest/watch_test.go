@@ -18,7 +18,7 @@ import (
 
 // watch is what a tab is told by the browser: its listener runs between the browser's messages, so it only takes notes.
 type watch struct {
-	host     string // the instance's
+	hosts    []string // the instance's, and that of the pages where that is another
 	choosers chan *page.EventFileChooserOpened
 	dialogs  chan struct{} // one for each dialog, which holds the page until it is closed
 
@@ -28,9 +28,9 @@ type watch struct {
 	requests map[network.RequestID]string
 }
 
-func newWatch(host string) *watch {
+func newWatch(hosts ...string) *watch {
 	return &watch{
-		host: host, choosers: make(chan *page.EventFileChooserOpened, 8), dialogs: make(chan struct{}, 8),
+		hosts: hosts, choosers: make(chan *page.EventFileChooserOpened, 8), dialogs: make(chan struct{}, 8),
 		answers: map[string]int64{}, requests: map[network.RequestID]string{},
 	}
 }
@@ -75,7 +75,7 @@ func (w *watch) see(event any) {
 
 func (w *watch) request(e *network.EventRequestWillBeSent) {
 	u, err := url.Parse(e.Request.URL)
-	if err != nil || (u.Host != w.host && !slices.Contains([]string{"data", "blob", "about"}, u.Scheme)) {
+	if err != nil || (!slices.Contains(w.hosts, u.Host) && !slices.Contains([]string{"data", "blob", "about"}, u.Scheme)) {
 		w.fault("a request to elsewhere: %s", e.Request.URL)
 		return
 	}
