@@ -48,11 +48,12 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
 
 # ---- pages: what the browser gets, with its compressed copies --------------------------------------------------------
 FROM debian:12.15-slim AS pages
-COPY static /pages
-RUN cd /pages \
-	&& find . \( -name '*.go' -o -name '*.test.mjs' -o -name package.json \) -delete \
-	&& find . -type f -exec gzip -9 -k -n {} + \
-	&& chmod -R u=rwX,go=rX .
+RUN apt-get update \
+	&& DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends brotli \
+	&& rm -rf /var/lib/apt/lists/*
+COPY nginx/compress /usr/local/bin/
+COPY static /static
+RUN sh /usr/local/bin/compress /static /pages
 
 # ---- gateway ---------------------------------------------------------------------------------------------------------
 FROM nginx:1.28.2 AS gateway
@@ -63,13 +64,13 @@ LABEL org.opencontainers.image.title="Kadr's gateway" \
 	org.opencontainers.image.version="$VERSION"
 COPY nginx /etc/nginx/kadr
 COPY --from=pages /pages /srv/kadr/static
-# nginx's own user. The image's entrypoint, which would rewrite configuration files as root, is left out.
+# nginx's own user. The image's entrypoint, which rewrites files as root, is left out.
 USER 101:101
-EXPOSE 8080 8443
+EXPOSE 8080 8443/tcp 8443/udp
 STOPSIGNAL SIGQUIT
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-	CMD ["curl", "--fail", "--silent", "--output", "/dev/null", "http://127.0.0.1:8080/healthz"]
-ENTRYPOINT ["nginx", "-c", "/etc/nginx/kadr/nginx.conf", "-g", "daemon off;"]
+	CMD ["curl", "--fail", "--silent", "--output", "/dev/null", "http://127.0.0.1:8081/"]
+ENTRYPOINT ["sh", "/etc/nginx/kadr/start"]
 CMD []
 
 # ---- app: the server, and the default target -------------------------------------------------------------------------
