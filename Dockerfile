@@ -98,6 +98,6 @@ USER 10001:10001
 WORKDIR /data
 VOLUME ["/data/storage"]
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=10s --start-period=30s --retries=3 CMD ["kadr", "healthcheck"]
+HEALTHCHECK --interval=5s --timeout=10s --start-period=30s --retries=3 CMD ["kadr", "healthcheck"]
 ENTRYPOINT ["kadr"]
 CMD ["serve"]
