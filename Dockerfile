@@ -80,13 +80,14 @@ RUN apt-get update \
 		libcgif0 libexif12 libexpat1 libglib2.0-0 libheif1 libimagequant0 libjpeg62-turbo liblcms2-2 liborc-0.4-0 \
 		libpng16-16 libtiff6 libwebp7 libwebpdemux2 libwebpmux3 zlib1g \
 	&& rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* \
-	&& groupadd --gid 10001 kadr \
-	&& useradd --uid 10001 --gid kadr --home-dir /data --no-create-home --shell /usr/sbin/nologin kadr \
+	# Not by useradd, which would note the day.
+	&& echo 'kadr:x:10001:' >>/etc/group \
+	&& echo 'kadr:x:10001:10001::/data:/usr/sbin/nologin' >>/etc/passwd \
 	# A new volume takes its owner and mode from here; the gateway reads it by the group.
 	&& install -d -o kadr -g kadr -m 0750 /data /data/storage
 COPY --from=build /opt/vips/lib/libvips.so.42 /usr/local/lib/
 COPY --from=build /out/kadr /usr/local/bin/
-RUN ldconfig && kadr version
+RUN ldconfig && rm -rf /var/cache/ldconfig && kadr version
 
 ARG VERSION=dev
 LABEL org.opencontainers.image.title="Kadr" \

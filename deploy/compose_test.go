@@ -102,16 +102,16 @@ func TestComposeVolumes(t *testing.T) {
 			if v.Volume != nil && v.Volume.NoCopy {
 				mode += ",nocopy"
 			}
-			got[name+" "+v.Source] = v.Target + " " + mode
+			got[name+": "+v.Source] = v.Target + " " + mode
 		}
 	}
 	want := map[string]string{
-		"gateway pictures": "/data/storage ro,nocopy",
-		"app pictures":     "/data/storage rw",
-		"app secrets":      "/run/kadr ro,nocopy",
-		"db secrets":       "/docker-entrypoint-initdb.d ro,nocopy",
-		"db database":      "/var/lib/postgresql/data rw",
-		"secrets secrets":  "/var/lib/postgresql/data rw",
+		"gateway: pictures": "/data/storage ro,nocopy",
+		"app: pictures":     "/data/storage rw",
+		"app: secrets":      "/run/kadr ro,nocopy",
+		"db: secrets":       "/docker-entrypoint-initdb.d ro,nocopy",
+		"db: database":      "/var/lib/postgresql/data rw",
+		"secrets: secrets":  "/var/lib/postgresql/data rw",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the volumes are mounted otherwise (-want +got):\n%s", diff)
