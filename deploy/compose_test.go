@@ -27,7 +27,13 @@ import (
 // load is `docker compose config` with these variables and no .env.
 func load(t *testing.T, env ...string) *types.Project {
 	t.Helper()
-	options, err := cli.NewProjectOptions([]string{"../docker-compose.yml"}, cli.WithEnv(env))
+	return loadFiles(t, nil, env...)
+}
+
+// loadFiles is load with other files on top of docker-compose.yml.
+func loadFiles(t *testing.T, overlays []string, env ...string) *types.Project {
+	t.Helper()
+	options, err := cli.NewProjectOptions(append([]string{"../docker-compose.yml"}, overlays...), cli.WithEnv(env))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,6 +158,32 @@ func TestComposeNetworks(t *testing.T) {
 	}
 	if port := load(t).Services["gateway"].Ports[0].Published; port != "80" {
 		t.Errorf("the gateway's port is %s", port)
+	}
+}
+
+// What the files in the folders beside this one add: it fits, and leads nobody to the database or the secrets.
+func TestComposeOverlays(t *testing.T) {
+	t.Parallel()
+	overlays, err := filepath.Glob("*/compose.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, overlay := range overlays {
+		project := loadFiles(t, []string{overlay}, "KADR_DOMAIN=pictures.example.org", "GRAFANA_PASSWORD=a password")
+		parse(t, project)
+		for name, s := range project.Services {
+			if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || strings.HasSuffix(s.Image, ":latest") || !strings.Contains(s.Image, ":") {
+				t.Errorf("%s: %s is not pinned, or may do more than it needs", overlay, name)
+			}
+			if _, in := s.Networks["back"]; in && name != "app" && name != "db" {
+				t.Errorf("%s: %s gets to the database", overlay, name)
+			}
+			for _, v := range s.Volumes {
+				if v.Source == "secrets" && name != "app" && name != "db" && name != "secrets" {
+					t.Errorf("%s: %s gets to the secrets", overlay, name)
+				}
+			}
+		}
 	}
 }
 
