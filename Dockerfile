@@ -40,7 +40,6 @@ COPY cmd cmd
 COPY db db
 COPY gen gen
 COPY internal internal
-COPY nginx nginx
 COPY static static
 ARG VERSION=dev
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
@@ -51,9 +50,10 @@ FROM debian:12.15-slim AS pages
 RUN apt-get update \
 	&& DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends brotli \
 	&& rm -rf /var/lib/apt/lists/*
-COPY nginx/compress /usr/local/bin/
+COPY nginx /nginx
 COPY static /static
-RUN sh /usr/local/bin/compress /static /pages
+# Whatever the umask was that the sources were checked out with.
+RUN sh /nginx/compress /static /pages && chmod -R u=rwX,go=rX /nginx /pages
 
 # ---- gateway ---------------------------------------------------------------------------------------------------------
 FROM nginx:1.28.2 AS gateway
@@ -62,7 +62,7 @@ LABEL org.opencontainers.image.title="Kadr's gateway" \
 	org.opencontainers.image.description="nginx before Kadr: the pages, the pictures, and the way to the server" \
 	org.opencontainers.image.licenses="Apache-2.0" \
 	org.opencontainers.image.version="$VERSION"
-COPY nginx /etc/nginx/kadr
+COPY --from=pages /nginx /etc/nginx/kadr
 COPY --from=pages /pages /srv/kadr/static
 # nginx's own user. The image's entrypoint, which rewrites files as root, is left out.
 USER 101:101
