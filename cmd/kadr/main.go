@@ -22,6 +22,7 @@ Usage: kadr COMMAND
   migrate [status] bring the database up to date, or say what it lacks
   doctor           compare database and storage: --deep re-hashes, --repair mends
   admin            look after accounts: kadr admin help
+  healthcheck      ask the server on this machine whether it is ready, for containers
   version          say which version this is
 
 The settings are environment variables, KADR_…; README.md has the table.
@@ -46,7 +47,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stderr io.Writer) int {
-	commands := map[string]command{"serve": serve, "migrate": migrate, "doctor": examine, "admin": admin, "version": printVersion}
+	commands := map[string]command{
+		"serve": serve, "migrate": migrate, "doctor": examine, "admin": admin, "healthcheck": healthcheck, "version": printVersion,
+	}
 	if len(args) == 0 || commands[args[0]] == nil {
 		fmt.Fprint(stderr, usage)
 		if len(args) == 1 && (args[0] == "help" || args[0] == "--help" || args[0] == "-h") {
@@ -55,7 +58,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) int {
 		return exitUsage
 	}
 	cfg, err := config.Load()
-	if err != nil && args[0] != "version" {
+	if err != nil && args[0] != "version" && args[0] != "healthcheck" { // which say what they can
 		fmt.Fprintf(stderr, "kadr: wrong settings:\n%v\n", err)
 		return exitUsage
 	}

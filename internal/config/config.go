@@ -8,6 +8,8 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -32,8 +34,9 @@ type Config struct {
 	PublicURL string `env:"PUBLIC_URL" envDefault:"http://localhost:8080" desc:"Address that people reach it by; links begin with it. With https the session cookie is Secure."`
 	DataDir   string `env:"DATA_DIR" envDefault:"./data" desc:"Folder of the pictures, and of the private database."`
 
-	DatabaseURL      string `env:"DATABASE_URL" desc:"PostgreSQL 15 or newer. Empty: a private cluster under the data folder, started and stopped with the server."`
-	DatabaseMaxConns int    `env:"DATABASE_MAX_CONNS" envDefault:"0" desc:"Connections in the pool. 0: twice the cores, at least 4."`
+	DatabaseURL          string `env:"DATABASE_URL" desc:"PostgreSQL 15 or newer. Empty: a private cluster under the data folder, started and stopped with the server."`
+	DatabasePasswordFile string `env:"DATABASE_PASSWORD_FILE" desc:"File with the password for KADR_DATABASE_URL, so that no variable shows it. Read at the start."`
+	DatabaseMaxConns     int    `env:"DATABASE_MAX_CONNS" envDefault:"0" desc:"Connections in the pool. 0: twice the cores, at least 4."`
 
 	MaxUploadBytes int64 `env:"MAX_UPLOAD_BYTES" envDefault:"52428800" desc:"Largest picture that is taken, in bytes."`
 	MaxPixels      int64 `env:"MAX_PIXELS" envDefault:"100000000" desc:"Most pixels that a picture may have, all frames counted."`
@@ -92,6 +95,9 @@ func Parse(environ map[string]string) (Config, error) {
 		faults = append(faults, parseFaults(err)...)
 	}
 	faults = append(faults, c.check(badFields(faults))...)
+	if err := c.readPassword(); err != nil {
+		faults = append(faults, err)
+	}
 	return c, errors.Join(faults...)
 }
 
@@ -228,6 +234,53 @@ func originFault(s string) string {
 func isDatabaseURL(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql")
+}
+
+// maxPasswordFile bounds what is read of a file that was named by mistake, in bytes.
+const maxPasswordFile = 4 << 10
+
+// readPassword puts the password from DatabasePasswordFile into DatabaseURL. What it returns never holds a password.
+func (c *Config) readPassword() error {
+	if c.DatabasePasswordFile == "" {
+		return nil
+	}
+	bad := func(text string) error { return fault{"DATABASE_PASSWORD_FILE", text} }
+	u, err := url.Parse(c.DatabaseURL)
+	switch {
+	case c.DatabaseURL == "":
+		return bad("is of no use without KADR_DATABASE_URL: a private database has no password")
+	case err != nil:
+		return nil // check has said that the URL is wrong
+	case u.User.Username() == "":
+		return bad("needs a user in KADR_DATABASE_URL, such as postgres://user@host:5432/database")
+	}
+	if _, twice := u.User.Password(); twice || u.Query().Has("password") {
+		return bad("contradicts KADR_DATABASE_URL, which has a password too; take one of them away")
+	}
+	f, err := os.Open(c.DatabasePasswordFile)
+	if err != nil {
+		return bad("cannot be read: " + reason(err))
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxPasswordFile))
+	if err != nil {
+		return bad("cannot be read: " + reason(err))
+	}
+	password := strings.TrimRight(string(b), "\r\n")
+	if password == "" {
+		return bad("is empty")
+	}
+	u.User = url.UserPassword(u.User.Username(), password)
+	c.DatabaseURL = u.String()
+	return nil
+}
+
+// reason is what the system says, without the file's name.
+func reason(err error) string {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return pe.Err.Error()
+	}
+	return "it failed"
 }
 
 // BaseURL returns PublicURL without a slash at its end, ready to have a path appended.

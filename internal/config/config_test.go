@@ -2,7 +2,9 @@ package config_test
 
 import (
 	"fmt"
+	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -65,6 +67,58 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 		if strings.Contains(err.Error(), leak) {
 			t.Errorf("%q leaks into:\n%v", leak, err)
 		}
+	}
+}
+
+// passwordFile writes a password as an editor or a shell leaves it.
+func passwordFile(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestPasswordComesFromAFile(t *testing.T) {
+	t.Parallel()
+	c, err := config.Parse(map[string]string{
+		"KADR_DATABASE_URL":           "postgres://kadr@db:5432/kadr?sslmode=disable",
+		"KADR_DATABASE_PASSWORD_FILE": passwordFile(t, "hunter 2/@:?#\n"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(c.DatabaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if password, _ := u.User.Password(); password != "hunter 2/@:?#" || u.User.Username() != "kadr" || u.Host != "db:5432" ||
+		u.Path != "/kadr" || u.RawQuery != "sslmode=disable" {
+		t.Errorf("unexpected URL %q", c.DatabaseURL)
+	}
+}
+
+func TestPasswordFileFaults(t *testing.T) {
+	t.Parallel()
+	good := passwordFile(t, "hunter2")
+	for name, test := range map[string]struct{ url, file, want string }{
+		"no database":    {"", good, "of no use without KADR_DATABASE_URL"},
+		"no user":        {"postgres://db/kadr", good, "needs a user"},
+		"two passwords":  {"postgres://kadr:hunter3@db/kadr", good, "contradicts KADR_DATABASE_URL"},
+		"in the query":   {"postgres://kadr@db/kadr?password=hunter3", good, "contradicts KADR_DATABASE_URL"},
+		"no file":        {"postgres://kadr@db/kadr", filepath.Join(t.TempDir(), "nothing"), "cannot be read: no such file or directory"},
+		"a folder":       {"postgres://kadr@db/kadr", t.TempDir(), "cannot be read: is a directory"},
+		"an empty one":   {"postgres://kadr@db/kadr", passwordFile(t, "\n"), "is empty"},
+		"a URL so wrong": {"postgres://kadr@db:x:y/%zz", good, "KADR_DATABASE_URL: must be like"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := config.Parse(map[string]string{"KADR_DATABASE_URL": test.url, "KADR_DATABASE_PASSWORD_FILE": test.file})
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "hunter") {
+				t.Errorf("want %q, got: %v", test.want, err)
+			}
+		})
 	}
 }
 
