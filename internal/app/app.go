@@ -32,13 +32,26 @@ type App struct {
 	decoders *imaging.Pool
 	changes  changes
 	worker   *worker.Worker
+	metering *metering
 	listener net.Listener
 	server   *http.Server
 }
 
+// Option is something that New is told beside the settings.
+type Option func(*options)
+
+type options struct{ version string }
+
+// Version says which version this is, for the metrics and the traces.
+func Version(version string) Option { return func(o *options) { o.version = version } }
+
 // New opens everything: the database (migrated), the storage, the decoders, the listener. When it fails it has closed
 // again what it had opened. The caller must Close the App.
-func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err error) {
+func New(ctx context.Context, cfg config.Config, log *slog.Logger, more ...Option) (_ *App, err error) {
+	opts := options{version: "dev"}
+	for _, set := range more {
+		set(&opts)
+	}
 	a := &App{cfg: cfg, log: log}
 	defer func() {
 		if err != nil {
@@ -48,6 +61,9 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err 
 	// The cheap and likely failures first: somebody else's port, a folder that cannot be written.
 	if a.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
+	}
+	if a.metering, err = newMetering(cfg.MetricsListen, opts.version, log); err != nil {
+		return nil, err
 	}
 	blobs, err := openStorage(cfg)
 	if err != nil {
@@ -60,7 +76,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err 
 		return nil, err
 	}
 	a.decoders, err = imaging.NewPool(imaging.PoolConfig{
-		Workers: cfg.Decoders, Timeout: cfg.DecoderTimeout, MemoryLimit: cfg.DecoderMemoryBytes, Log: log,
+		Workers: cfg.Decoders, Timeout: cfg.DecoderTimeout, MemoryLimit: cfg.DecoderMemoryBytes, Observe: a.metering.decoded, Log: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the decoders: %w", err)
@@ -85,7 +101,10 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err 
 		MaxUploadBytes: cfg.MaxUploadBytes, MaxPixels: cfg.MaxPixels, Outputs: outputs, Changed: a.changes.Changed,
 	}, log)
 	accounts := accountService(cfg, a.db)
-	a.worker = worker.New(images, variants, accounts, worker.Config{Interval: cfg.SweepInterval, Grace: cfg.SweepGrace}, log)
+	a.worker = worker.New(images, variants, accounts, worker.Config{
+		Interval: cfg.SweepInterval, Grace: cfg.SweepGrace, Observe: a.metering.swept,
+	}, log)
+	a.metering.watch(a, blobs, variants)
 	handler, err := httpapi.New(
 		httpapi.Config{
 			BaseURL: cfg.BaseURL(), Secure: cfg.Secure(), MaxUploadBytes: cfg.MaxUploadBytes,
@@ -96,6 +115,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err 
 			Accounts: accounts, Images: images, Idempotency: postgres.NewIdempotencyStore(a.db.DB),
 			Keys: a.changes.Keys, Presets: presets, Links: a.changes.LinkCache,
 			Checks: httpapi.Checks{Database: a.db.Ping, Storage: blobs.Check, Decoders: a.decoders.Check},
+			Meter:  a.metering.meter(),
 			Inputs: inputs, Outputs: outputs,
 		},
 		static.Files, log)
@@ -127,12 +147,21 @@ func (c changes) KeysChanged() {
 // Addr is the address that the instance listens on.
 func (a *App) Addr() net.Addr { return a.listener.Addr() }
 
+// MetricsAddr is the address that the metrics can be read at; nil when the settings name none.
+func (a *App) MetricsAddr() net.Addr {
+	if a.metering == nil {
+		return nil
+	}
+	return a.metering.listener.Addr()
+}
+
 // DecoderPids returns the process ids of the decoders, for tests that end them.
 func (a *App) DecoderPids() []int { return a.decoders.Pids() }
 
 // Run serves until ctx ends; then it takes no new requests, lets those under way end within ShutdownTimeout, and returns
 // nil. It returns an error when it cannot go on.
 func (a *App) Run(ctx context.Context) error {
+	defer a.metering.serve(a.log)() // to the very end: that it stops is worth seeing too
 	var background sync.WaitGroup
 	workerCtx, stopWorker := context.WithCancel(context.WithoutCancel(ctx))
 	background.Go(func() { a.worker.Run(workerCtx) })
@@ -171,6 +200,7 @@ func (a *App) Close() error {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, a.metering.close())
 	if a.decoders != nil {
 		a.decoders.Close()
 	}

@@ -59,6 +59,8 @@ type Config struct {
 	TrustedProxies  []netip.Prefix `env:"TRUSTED_PROXIES" desc:"Networks of the gateway, whose X-Forwarded-For is believed (comma separated). Empty: nobody's."`
 	ShutdownTimeout time.Duration  `env:"SHUTDOWN_TIMEOUT" envDefault:"60s" desc:"How long a stopping server waits for requests to end."`
 
+	MetricsListen string `env:"METRICS_LISTEN" desc:"Address on which Prometheus finds /metrics, such as 127.0.0.1:9090; not for the public. Empty: nowhere."`
+
 	LogFormat string     `env:"LOG_FORMAT" envDefault:"text" desc:"text or json."`
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" desc:"debug, info, warn or error."`
 }
@@ -156,11 +158,7 @@ func (c Config) check(skip map[string]bool) []error {
 		must(false, name, "must be "+strings.Join(allowed[:len(allowed)-1], ", ")+" or "+allowed[len(allowed)-1])
 	}
 
-	_, port, err := net.SplitHostPort(c.Listen)
-	if err == nil {
-		_, err = net.LookupPort("tcp", port)
-	}
-	must(err == nil, "LISTEN", "must be an address such as :8080 or 127.0.0.1:8080")
+	must(isListenAddress(c.Listen), "LISTEN", "must be an address such as :8080 or 127.0.0.1:8080")
 	must(isPublicURL(c.PublicURL), "PUBLIC_URL", "must be an http or https address without a path, such as https://pictures.example.org")
 	must(c.DataDir != "", "DATA_DIR", "must name a folder")
 	must(c.DatabaseURL == "" || isDatabaseURL(c.DatabaseURL), "DATABASE_URL",
@@ -178,13 +176,23 @@ func (c Config) check(skip map[string]bool) []error {
 	must(c.MasterSide == 0 || c.MasterSide >= 320 && c.MasterSide <= 4096, "MASTER_SIDE", "must be from 320 to 4096, or 0 for no such copies")
 	must(c.AVIFEffort >= 1 && c.AVIFEffort <= 9, "AVIF_EFFORT", "must be from 1 to 9")
 	oneOf("DELIVERY", c.Delivery, DeliveryDirect, DeliveryAccel)
-	_, err = variant.ParsePresets(c.Presets)
+	_, err := variant.ParsePresets(c.Presets)
 	must(err == nil, "PRESETS", fmt.Sprintf("must be like avatar:w=128&h=128&fit=cover banner:w=1600 (%v)", err))
 	must(c.SweepInterval >= time.Second, "SWEEP_INTERVAL", "must be at least 1s")
 	must(c.SweepGrace >= 0, "SWEEP_GRACE", "must not be negative")
 	must(c.ShutdownTimeout >= time.Second, "SHUTDOWN_TIMEOUT", "must be at least 1s")
+	must(c.MetricsListen == "" || isListenAddress(c.MetricsListen), "METRICS_LISTEN", "must be an address such as 127.0.0.1:9090, or empty")
+	must(c.MetricsListen == "" || c.MetricsListen != c.Listen || strings.HasSuffix(c.Listen, ":0"), "METRICS_LISTEN", "must be another address than KADR_LISTEN")
 	oneOf("LOG_FORMAT", c.LogFormat, "text", "json")
 	return faults
+}
+
+func isListenAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	return err == nil
 }
 
 func isPublicURL(s string) bool {

@@ -68,13 +68,21 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		c.SetRequest(req.WithContext(ctx))
 		c.Response().Header().Set("X-Request-Id", info.id)
 
+		if s.meter != nil {
+			s.meter.Started()
+		}
 		// Deferred, since a reply that has to be cut off ends in a panic.
 		defer func() {
+			took := time.Since(start)
+			if s.meter != nil {
+				s.meter.Ended()
+				s.count(s.operations.of(c).name, info.request.Method, c.Response().Status, c.Response().Size, took)
+			}
 			level := slog.LevelInfo
 			if path := c.Path(); path == "/healthz" || path == "/readyz" {
 				level = slog.LevelDebug
 			}
-			s.logRequest(ctx, level, c.Response().Status, c.Response().Size, time.Since(start))
+			s.logRequest(ctx, level, c.Response().Status, c.Response().Size, took)
 		}()
 		if err := next(c); err != nil {
 			c.Error(err)

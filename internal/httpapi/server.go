@@ -62,6 +62,9 @@ type Server struct {
 	addressOf   echo.IPExtractor
 	feeds       flights
 	checks      Checks
+	meter       Meter // nil: nobody counts
+	operations  operations
+	hotTallies  hotTallies
 	formats     server.Formats
 	contract    contractFiles
 	log         *slog.Logger
@@ -78,6 +81,7 @@ type Services struct {
 	Presets     variant.Presets
 	Links       *LinkCache
 	Checks      Checks
+	Meter       Meter // may be nil
 	// Inputs and Outputs are the formats that the decoders can read and make.
 	Inputs, Outputs []imaging.Format
 }
@@ -102,7 +106,8 @@ func New(cfg Config, services Services, static fs.FS, log *slog.Logger) (http.Ha
 		cfg: cfg, accounts: services.Accounts, images: services.Images, idempotency: services.Idempotency,
 		keys: services.Keys, presets: services.Presets, hot: services.Links, addressOf: clientAddress(cfg.TrustedProxies),
 		feeds: flights{byKey: map[string]*flight{}}, checks: services.Checks, formats: toAPIFormats(services.Inputs, services.Outputs),
-		contract: files, log: log,
+		contract: files, meter: services.Meter, operations: newOperations(validator), hotTallies: newHotTallies(services.Meter),
+		log: log,
 	}
 
 	e := echo.New()
