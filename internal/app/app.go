@@ -18,6 +18,7 @@ import (
 	"github.com/kadr-app/kadr/internal/image"
 	"github.com/kadr-app/kadr/internal/imaging"
 	"github.com/kadr-app/kadr/internal/postgres"
+	"github.com/kadr-app/kadr/internal/tracing"
 	"github.com/kadr-app/kadr/internal/variant"
 	"github.com/kadr-app/kadr/internal/worker"
 	"github.com/kadr-app/kadr/static"
@@ -33,6 +34,7 @@ type App struct {
 	changes  changes
 	worker   *worker.Worker
 	metering *metering
+	tracing  *tracing.Tracing // nil: there are no traces
 	listener net.Listener
 	server   *http.Server
 }
@@ -69,14 +71,21 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, more ...Optio
 	if err != nil {
 		return nil, err
 	}
-	if a.db, err = openDatabase(ctx, cfg, log); err != nil {
+	dbOptions := postgres.Options{}
+	if cfg.Traces {
+		if a.tracing, err = tracing.New(ctx, opts.version, log); err != nil {
+			return nil, err
+		}
+		dbOptions.Tracer = a.tracing.Provider()
+	}
+	if a.db, err = openDatabaseWith(ctx, cfg, log, dbOptions); err != nil {
 		return nil, err
 	}
 	if err := pair(ctx, a.db, blobs, cfg.StorageDir()); err != nil {
 		return nil, err
 	}
 	a.decoders, err = imaging.NewPool(imaging.PoolConfig{
-		Workers: cfg.Decoders, Timeout: cfg.DecoderTimeout, MemoryLimit: cfg.DecoderMemoryBytes, Observe: a.metering.decoded, Log: log,
+		Workers: cfg.Decoders, Timeout: cfg.DecoderTimeout, MemoryLimit: cfg.DecoderMemoryBytes, Observe: a.decoded, Log: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the decoders: %w", err)
@@ -115,7 +124,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, more ...Optio
 			Accounts: accounts, Images: images, Idempotency: postgres.NewIdempotencyStore(a.db.DB),
 			Keys: a.changes.Keys, Presets: presets, Links: a.changes.LinkCache,
 			Checks: httpapi.Checks{Database: a.db.Ping, Storage: blobs.Check, Decoders: a.decoders.Check},
-			Meter:  a.metering.meter(),
+			Meter:  a.metering.meter(), Trace: a.trace(),
 			Inputs: inputs, Outputs: outputs,
 		},
 		static.Files, log)
@@ -146,6 +155,27 @@ func (c changes) KeysChanged() {
 
 // Addr is the address that the instance listens on.
 func (a *App) Addr() net.Addr { return a.listener.Addr() }
+
+// traceStopTimeout is how long the last traces may take to be sent.
+const traceStopTimeout = 5 * time.Second
+
+// trace is what httpapi follows requests with; nil where there are no traces.
+func (a *App) trace() httpapi.Trace {
+	if a.tracing == nil {
+		return nil
+	}
+	return a.tracing.Request
+}
+
+// decoded is told of every request to the decoders that is over.
+func (a *App) decoded(ctx context.Context, w imaging.Work) {
+	if a.metering != nil {
+		a.metering.Decoded(w)
+	}
+	if a.tracing != nil {
+		a.tracing.Decoded(ctx, w)
+	}
+}
 
 // MetricsAddr is the address that the metrics can be read at; nil when the settings name none.
 func (a *App) MetricsAddr() net.Addr {
@@ -209,6 +239,13 @@ func (a *App) Close() error {
 	}
 	if a.db != nil {
 		errs = append(errs, a.db.close())
+	}
+	if a.tracing != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), traceStopTimeout)
+		defer cancel()
+		if err := a.tracing.Close(ctx); err != nil { // a collector that is gone is no reason to end badly
+			a.log.Warn("traces were lost", "error", err)
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/kadr-app/kadr/internal/blob"
 	"github.com/kadr-app/kadr/internal/httpapi"
-	"github.com/kadr-app/kadr/internal/imaging"
 	"github.com/kadr-app/kadr/internal/metrics"
 	"github.com/kadr-app/kadr/internal/variant"
 	"github.com/kadr-app/kadr/internal/worker"
@@ -67,13 +66,6 @@ type httpMeter struct{ *metrics.Metrics }
 // Tally implements httpapi.Meter.
 func (m httpMeter) Tally(operation, method string, status int) httpapi.Tally {
 	return m.Metrics.Tally(operation, method, status)
-}
-
-// decoded is told of requests to the decoders.
-func (m *metering) decoded(_ context.Context, w imaging.Work) {
-	if m != nil {
-		m.Decoded(w)
-	}
 }
 
 // swept is told of sweeps.

@@ -1,5 +1,7 @@
 // Package config holds Kadr's settings: one struct, read from the environment once, and checked as a whole before
-// anything is opened. It is the only place that reads the environment.
+// anything is opened. It is the only place that reads the environment, but for what belongs to others: whether there are
+// traces is decided here by the standard variables of OpenTelemetry (OTEL_…), which the OpenTelemetry SDK then reads by
+// itself (see internal/tracing), as PostgreSQL's own (PG…) are read by its driver.
 //
 // caarlos0/env does the parsing, since it reads a plain struct's tags and keeps going after the first fault, so that all
 // of them can be reported at once.
@@ -63,6 +65,9 @@ type Config struct {
 
 	LogFormat string     `env:"LOG_FORMAT" envDefault:"text" desc:"text or json."`
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" desc:"debug, info, warn or error."`
+
+	// Traces says whether traces are sent. It is no setting of ours: see traces.go.
+	Traces bool `env:"-"`
 }
 
 // Ways of delivery.
@@ -89,6 +94,9 @@ func Parse(environ map[string]string) (Config, error) {
 		faults = append(faults, parseFaults(err)...)
 	}
 	faults = append(faults, c.check(badFields(faults))...)
+	var wrong []error
+	c.Traces, wrong = readTraces(environ)
+	faults = append(faults, wrong...)
 	return c, errors.Join(faults...)
 }
 
@@ -227,6 +235,9 @@ func Settings() []Setting {
 	t := reflect.TypeFor[Config]()
 	for i := range t.NumField() {
 		tag := t.Field(i).Tag
+		if tag.Get("env") == "-" {
+			continue
+		}
 		all = append(all, Setting{Name: Prefix + tag.Get("env"), Default: tag.Get("envDefault"), Description: tag.Get("desc")})
 	}
 	return all

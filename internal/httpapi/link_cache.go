@@ -217,6 +217,12 @@ func (s *Server) sendHot(w http.ResponseWriter, req *http.Request, d *delivery) 
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(start.Add(s.cfg.Patience)) // the one of the connection's last request is over
 	id := token.ID()
+	var traced func(operation, route string, status int, size int64)
+	if s.trace != nil {
+		var ctx context.Context
+		ctx, traced = s.trace(req, id)
+		req = req.WithContext(ctx)
+	}
 	h := w.Header()
 	setSecurityHeaders(h)
 	h["X-Request-Id"] = []string{id}
@@ -229,7 +235,7 @@ func (s *Server) sendHot(w http.ResponseWriter, req *http.Request, d *delivery) 
 		if err != nil {
 			s.hot.Changed([]string{d.id}) // evicted, perhaps; whoever looks properly will know
 			clear(h)
-			return false
+			return false // and the trace, if any, is not kept: the request has another
 		}
 		defer f.Close()
 		out := d.send(w, req, f, s.cfg.Patience)
@@ -239,6 +245,9 @@ func (s *Server) sendHot(w http.ResponseWriter, req *http.Request, d *delivery) 
 	took := time.Since(start)
 	if t := s.hotTallies.of(req.Method, status); t != nil {
 		t.Add(size, took)
+	}
+	if traced != nil {
+		traced("getFile", "/i/{file}", status, size)
 	}
 	if ctx := req.Context(); s.log.Enabled(ctx, slog.LevelInfo) {
 		info := requestInfo{id: id, request: req, address: addressOf(s.addressOf(req))}

@@ -25,6 +25,11 @@ type Tally interface {
 	Add(size int64, took time.Duration)
 }
 
+// Trace follows a request: it returns a context that is the request's from now on, and a function that is called once, when it
+// is over, with the operation, its path in the contract (empty where there is none), the status and the bytes of the reply's
+// body; (*tracing.Tracing).Request does it.
+type Trace func(req *http.Request, id string) (context.Context, func(operation, route string, status int, size int64))
+
 // What is served beside the contract's operations.
 const (
 	operationPage    = "page"     // a file of the frontend
@@ -71,13 +76,6 @@ func methodOf(method string) string {
 		return method
 	}
 	return "other"
-}
-
-// count counts a request that is over. Its status is 499 when the client did not wait for the reply.
-func (s *Server) count(operation, method string, status int, size int64, took time.Duration) {
-	if s.meter != nil {
-		s.meter.Tally(operation, methodOf(method), status).Add(size, took)
-	}
 }
 
 // hotTallies are those of what the link cache answers, at hand so that nothing has to be looked up.

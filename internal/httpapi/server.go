@@ -63,6 +63,7 @@ type Server struct {
 	feeds       flights
 	checks      Checks
 	meter       Meter // nil: nobody counts
+	trace       Trace // nil: nobody follows
 	operations  operations
 	hotTallies  hotTallies
 	formats     server.Formats
@@ -82,6 +83,7 @@ type Services struct {
 	Links       *LinkCache
 	Checks      Checks
 	Meter       Meter // may be nil
+	Trace       Trace // may be nil
 	// Inputs and Outputs are the formats that the decoders can read and make.
 	Inputs, Outputs []imaging.Format
 }
@@ -106,7 +108,7 @@ func New(cfg Config, services Services, static fs.FS, log *slog.Logger) (http.Ha
 		cfg: cfg, accounts: services.Accounts, images: services.Images, idempotency: services.Idempotency,
 		keys: services.Keys, presets: services.Presets, hot: services.Links, addressOf: clientAddress(cfg.TrustedProxies),
 		feeds: flights{byKey: map[string]*flight{}}, checks: services.Checks, formats: toAPIFormats(services.Inputs, services.Outputs),
-		contract: files, meter: services.Meter, operations: newOperations(validator), hotTallies: newHotTallies(services.Meter),
+		contract: files, meter: services.Meter, trace: services.Trace, operations: newOperations(validator), hotTallies: newHotTallies(services.Meter),
 		log: log,
 	}
 
