@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
 )
@@ -247,7 +247,7 @@ func (c checkedMetrics) faults(q query) (faults []string) {
 		for _, m := range selector.LabelMatchers {
 			values, has := found[m.Name]
 			switch {
-			case m.Name == labels.MetricName:
+			case m.Name == model.MetricNameLabel:
 			case !has:
 				fault("no label", m.Name, "of", selector.Name)
 			case m.Name != "status" && values != nil && !slices.ContainsFunc(values, m.Matches): // not every status is on the tour

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -57,7 +58,12 @@ func tour(t *testing.T, c *client) picture {
 // metricsOf reads what an instance shows to Prometheus.
 func metricsOf(t *testing.T, a *app.App) map[string]*dto.MetricFamily {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+a.MetricsAddr().String()+"/metrics", nil)
+	return metricsAt(t, a.MetricsAddr().String())
+}
+
+func metricsAt(t *testing.T, address string) map[string]*dto.MetricFamily {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/metrics", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,6 +192,30 @@ func TestMetricsCountLinksFromMemory(t *testing.T) {
 	}
 	if n := valueOf(families, "kadr_http_requests_in_flight"); n != 0 {
 		t.Errorf("%v are under way", n)
+	}
+}
+
+// Whoever looks can see a server stop, to its end.
+func TestMetricsOfAServerThatStops(t *testing.T) {
+	t.Parallel()
+	address := freeAddress(t)
+	env := settings(t, "KADR_METRICS_LISTEN="+address)
+	s := start(t, testServer(), env)
+	u := startUpload(t, newClients(t, env, s.addr, 1)[0])
+	s.signal(syscall.SIGTERM)
+	eventually(t, "new connections are refused", func() bool { return refusesConnections(s.addr) })
+	if n := valueOf(metricsAt(t, address), "kadr_http_requests_in_flight"); n != 1 {
+		t.Errorf("%v requests are under way", n)
+	}
+	u.finish()
+	if r := <-u.reply; r.err != nil || r.status != http.StatusCreated {
+		t.Errorf("the upload: %d, %v", r.status, r.err)
+	}
+	if code := s.wait(t); code != 0 {
+		t.Errorf("it ended with %d\n%s", code, s.stderr)
+	}
+	if !refusesConnections(address) {
+		t.Error("the metrics can still be read")
 	}
 }
 
