@@ -22,7 +22,7 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, args []stri
 		return errUsage("Usage: kadr serve\nIt takes no arguments; the settings are environment variables.")
 	}
 	tuneGC()
-	a, err := app.New(ctx, cfg, log)
+	a, err := app.New(ctx, cfg, log, app.Version(version))
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/kadr-app/kadr/internal/image"
 	"github.com/kadr-app/kadr/internal/imaging"
 	"github.com/kadr-app/kadr/internal/postgres"
+	"github.com/kadr-app/kadr/internal/tracing"
 	"github.com/kadr-app/kadr/internal/variant"
 	"github.com/kadr-app/kadr/internal/worker"
 	"github.com/kadr-app/kadr/static"
@@ -33,14 +34,28 @@ type App struct {
 	decoders *imaging.Pool
 	changes  changes
 	worker   *worker.Worker
+	metering *metering
+	tracing  *tracing.Tracing // nil: there are no traces
 	listener net.Listener
 	server   *http.Server
 	draining atomic.Bool // it stops: readiness says no
 }
 
+// Option is something that New is told beside the settings.
+type Option func(*options)
+
+type options struct{ version string }
+
+// Version says which version this is, for the metrics and the traces.
+func Version(version string) Option { return func(o *options) { o.version = version } }
+
 // New opens everything: the database (migrated), the storage, the decoders, the listener. When it fails it has closed
 // again what it had opened. The caller must Close the App.
-func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err error) {
+func New(ctx context.Context, cfg config.Config, log *slog.Logger, more ...Option) (_ *App, err error) {
+	opts := options{version: "dev"}
+	for _, set := range more {
+		set(&opts)
+	}
 	a := &App{cfg: cfg, log: log}
 	defer func() {
 		if err != nil {
@@ -51,18 +66,28 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err 
 	if a.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
+	if a.metering, err = newMetering(cfg.MetricsListen, opts.version, log); err != nil {
+		return nil, err
+	}
 	blobs, err := openStorage(cfg)
 	if err != nil {
 		return nil, err
 	}
-	if a.db, err = openDatabase(ctx, cfg, log); err != nil {
+	dbOptions := postgres.Options{}
+	if cfg.Traces {
+		if a.tracing, err = tracing.New(ctx, opts.version, log); err != nil {
+			return nil, err
+		}
+		dbOptions.Tracer = a.tracing.Provider()
+	}
+	if a.db, err = openDatabaseWith(ctx, cfg, log, dbOptions); err != nil {
 		return nil, err
 	}
 	if err := pair(ctx, a.db, blobs, cfg.StorageDir()); err != nil {
 		return nil, err
 	}
 	a.decoders, err = imaging.NewPool(imaging.PoolConfig{
-		Workers: cfg.Decoders, Timeout: cfg.DecoderTimeout, MemoryLimit: cfg.DecoderMemoryBytes, Log: log,
+		Workers: cfg.Decoders, Timeout: cfg.DecoderTimeout, MemoryLimit: cfg.DecoderMemoryBytes, Observe: a.decoded, Log: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("start the decoders: %w", err)
@@ -87,7 +112,10 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err 
 		MaxUploadBytes: cfg.MaxUploadBytes, MaxPixels: cfg.MaxPixels, Outputs: outputs, Changed: a.changes.Changed,
 	}, log)
 	accounts := accountService(cfg, a.db)
-	a.worker = worker.New(images, variants, accounts, worker.Config{Interval: cfg.SweepInterval, Grace: cfg.SweepGrace}, log)
+	a.worker = worker.New(images, variants, accounts, worker.Config{
+		Interval: cfg.SweepInterval, Grace: cfg.SweepGrace, Observe: a.metering.swept,
+	}, log)
+	a.metering.watch(a, blobs, variants)
 	handler, err := httpapi.New(
 		httpapi.Config{
 			BaseURL: cfg.BaseURL(), Secure: cfg.Secure(), MaxUploadBytes: cfg.MaxUploadBytes,
@@ -99,6 +127,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err 
 			Accounts: accounts, Images: images, Idempotency: postgres.NewIdempotencyStore(a.db.DB),
 			Keys: a.changes.Keys, Presets: presets, Links: a.changes.LinkCache,
 			Checks: httpapi.Checks{Database: a.db.Ping, Storage: blobs.Check, Decoders: a.decoders.Check, Draining: a.draining.Load},
+			Meter:  a.metering.meter(), Trace: a.trace(),
 			Inputs: inputs, Outputs: outputs,
 		},
 		static.Files, log)
@@ -130,12 +159,42 @@ func (c changes) KeysChanged() {
 // Addr is the address that the instance listens on.
 func (a *App) Addr() net.Addr { return a.listener.Addr() }
 
+// traceStopTimeout is how long the last traces may take to be sent.
+const traceStopTimeout = 5 * time.Second
+
+// trace is what httpapi follows requests with; nil where there are no traces.
+func (a *App) trace() httpapi.Trace {
+	if a.tracing == nil {
+		return nil
+	}
+	return a.tracing.Request
+}
+
+// decoded is told of every request to the decoders that is over.
+func (a *App) decoded(ctx context.Context, w imaging.Work) {
+	if a.metering != nil {
+		a.metering.Decoded(w)
+	}
+	if a.tracing != nil {
+		a.tracing.Decoded(ctx, w)
+	}
+}
+
+// MetricsAddr is the address that the metrics can be read at; nil when the settings name none.
+func (a *App) MetricsAddr() net.Addr {
+	if a.metering == nil {
+		return nil
+	}
+	return a.metering.listener.Addr()
+}
+
 // DecoderPids returns the process ids of the decoders, for tests that end them.
 func (a *App) DecoderPids() []int { return a.decoders.Pids() }
 
 // Run serves until ctx ends; then it says for ShutdownDelay that it is not ready, takes no new requests, lets those under way
 // end within ShutdownTimeout, and returns nil. It returns an error when it cannot go on.
 func (a *App) Run(ctx context.Context) error {
+	defer a.metering.serve(a.log)() // to the very end: that it stops is worth seeing too
 	var background sync.WaitGroup
 	workerCtx, stopWorker := context.WithCancel(context.WithoutCancel(ctx))
 	background.Go(func() { a.worker.Run(workerCtx) })
@@ -165,6 +224,7 @@ func (a *App) Close() error {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, a.metering.close())
 	if a.decoders != nil {
 		a.decoders.Close()
 	}
@@ -173,6 +233,13 @@ func (a *App) Close() error {
 	}
 	if a.db != nil {
 		errs = append(errs, a.db.close())
+	}
+	if a.tracing != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), traceStopTimeout)
+		defer cancel()
+		if err := a.tracing.Close(ctx); err != nil { // a collector that is gone is no reason to end badly
+			a.log.Warn("traces were lost", "error", err)
+		}
 	}
 	return errors.Join(errs...)
 }

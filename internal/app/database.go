@@ -94,6 +94,11 @@ func (d *database) restartCluster(ctx context.Context) error {
 }
 
 func openDatabase(ctx context.Context, cfg config.Config, log *slog.Logger) (*database, error) {
+	return openDatabaseWith(ctx, cfg, log, postgres.Options{})
+}
+
+// openDatabaseWith takes what the settings don't say from opts.
+func openDatabaseWith(ctx context.Context, cfg config.Config, log *slog.Logger, opts postgres.Options) (*database, error) {
 	url, cluster, err := startCluster(ctx, cfg, log)
 	if err != nil {
 		return nil, err
@@ -102,7 +107,8 @@ func openDatabase(ctx context.Context, cfg config.Config, log *slog.Logger) (*da
 	if err := db.Migrate(ctx, url, log); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
-	d.DB, err = postgres.Open(ctx, url, postgres.Options{MaxConns: cfg.DatabaseMaxConns, Log: log})
+	opts.MaxConns, opts.Log = cfg.DatabaseMaxConns, log
+	d.DB, err = postgres.Open(ctx, url, opts)
 	if err != nil {
 		return nil, errors.Join(err, d.close())
 	}

@@ -116,7 +116,7 @@ func launch(t *testing.T, p program, env []string) *process {
 	t.Helper()
 	cmd := exec.Command(p.command[0], p.command[1:]...)
 	for _, e := range os.Environ() {
-		if !strings.HasPrefix(e, "KADR_") {
+		if !strings.HasPrefix(e, "KADR_") && !strings.HasPrefix(e, "OTEL_") {
 			cmd.Env = append(cmd.Env, e)
 		}
 	}

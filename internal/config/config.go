@@ -1,5 +1,7 @@
 // Package config holds Kadr's settings: one struct, read from the environment once, and checked as a whole before
-// anything is opened. It is the only place that reads the environment.
+// anything is opened. It is the only place that reads the environment, but for what belongs to others: whether there are
+// traces is decided here by the standard variables of OpenTelemetry (OTEL_…), which the OpenTelemetry SDK then reads by
+// itself (see internal/tracing), as PostgreSQL's own (PG…) are read by its driver.
 //
 // caarlos0/env does the parsing, since it reads a plain struct's tags and keeps going after the first fault, so that all
 // of them can be reported at once.
@@ -67,8 +69,13 @@ type Config struct {
 	ShutdownDelay   time.Duration  `env:"SHUTDOWN_DELAY" envDefault:"0s" desc:"How long a stopping server says that it is not ready before it takes no more requests; 5s to 10s where readyz decides who gets them."`
 	ShutdownTimeout time.Duration  `env:"SHUTDOWN_TIMEOUT" envDefault:"60s" desc:"How long a stopping server waits for requests to end."`
 
+	MetricsListen string `env:"METRICS_LISTEN" desc:"Address on which Prometheus finds /metrics, such as 127.0.0.1:9090; not for the public. Empty: nowhere."`
+
 	LogFormat string     `env:"LOG_FORMAT" envDefault:"text" desc:"text or json."`
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" desc:"debug, info, warn or error."`
+
+	// Traces says whether traces are sent. It is no setting of ours: see traces.go.
+	Traces bool `env:"-"`
 }
 
 // Ways of delivery.
@@ -98,6 +105,9 @@ func Parse(environ map[string]string) (Config, error) {
 	if err := c.readPassword(); err != nil {
 		faults = append(faults, err)
 	}
+	var wrong []error
+	c.Traces, wrong = readTraces(environ)
+	faults = append(faults, wrong...)
 	return c, errors.Join(faults...)
 }
 
@@ -167,11 +177,7 @@ func (c Config) check(skip map[string]bool) []error {
 		must(false, name, "must be "+strings.Join(allowed[:len(allowed)-1], ", ")+" or "+allowed[len(allowed)-1])
 	}
 
-	_, port, err := net.SplitHostPort(c.Listen)
-	if err == nil {
-		_, err = net.LookupPort("tcp", port)
-	}
-	must(err == nil, "LISTEN", "must be an address such as :8080 or 127.0.0.1:8080")
+	must(isListenAddress(c.Listen), "LISTEN", "must be an address such as :8080 or 127.0.0.1:8080")
 	must(isPublicURL(c.PublicURL), "PUBLIC_URL", "must be an http or https address without a path, such as https://pictures.example.org")
 	must(c.DataDir != "", "DATA_DIR", "must name a folder")
 	must(c.DatabaseURL == "" || isDatabaseURL(c.DatabaseURL), "DATABASE_URL",
@@ -195,15 +201,25 @@ func (c Config) check(skip map[string]bool) []error {
 	must(c.MasterSide == 0 || c.MasterSide >= 320 && c.MasterSide <= 4096, "MASTER_SIDE", "must be from 320 to 4096, or 0 for no such copies")
 	must(c.AVIFEffort >= 1 && c.AVIFEffort <= 9, "AVIF_EFFORT", "must be from 1 to 9")
 	oneOf("DELIVERY", c.Delivery, DeliveryDirect, DeliveryAccel)
-	_, err = variant.ParsePresets(c.Presets)
+	_, err := variant.ParsePresets(c.Presets)
 	must(err == nil, "PRESETS", fmt.Sprintf("must be like avatar:w=128&h=128&fit=cover banner:w=1600 (%v)", err))
 	must(c.ReserveBytes >= 0, "RESERVE_BYTES", "must not be negative")
 	must(c.SweepInterval >= time.Second, "SWEEP_INTERVAL", "must be at least 1s")
 	must(c.SweepGrace >= 0, "SWEEP_GRACE", "must not be negative")
 	must(c.ShutdownDelay >= 0 && c.ShutdownDelay <= 5*time.Minute, "SHUTDOWN_DELAY", "must be from 0s to 5m")
 	must(c.ShutdownTimeout >= time.Second, "SHUTDOWN_TIMEOUT", "must be at least 1s")
+	must(c.MetricsListen == "" || isListenAddress(c.MetricsListen), "METRICS_LISTEN", "must be an address such as 127.0.0.1:9090, or empty")
+	must(c.MetricsListen == "" || c.MetricsListen != c.Listen || strings.HasSuffix(c.Listen, ":0"), "METRICS_LISTEN", "must be another address than KADR_LISTEN")
 	oneOf("LOG_FORMAT", c.LogFormat, "text", "json")
 	return faults
+}
+
+func isListenAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	return err == nil
 }
 
 func isPublicURL(s string) bool {
@@ -304,6 +320,9 @@ func Settings() []Setting {
 	t := reflect.TypeFor[Config]()
 	for i := range t.NumField() {
 		tag := t.Field(i).Tag
+		if tag.Get("env") == "-" {
+			continue
+		}
 		all = append(all, Setting{Name: Prefix + tag.Get("env"), Default: tag.Get("envDefault"), Description: tag.Get("desc")})
 	}
 	return all

@@ -47,6 +47,7 @@ func TestEveryFaultIsNamedAtOnce(t *testing.T) {
 		"KADR_TRUSTED_PROXIES":     "gateway",
 		"KADR_SHUTDOWN_DELAY":      "-1s",
 		"KADR_SHUTDOWN_TIMEOUT":    "0s",
+		"KADR_METRICS_LISTEN":      "9090",
 		"KADR_LOG_FORMAT":          "xml",
 		"KADR_LOG_LEVEL":           "loud",
 	}

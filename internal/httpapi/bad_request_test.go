@@ -211,6 +211,8 @@ func TestBadRequests(t *testing.T) {
 			{"PUT", "/docs/docs.js", "GET, HEAD"},
 			{"POST", "/p/x", "GET, HEAD"},
 			{"POST", "/docs", "GET, HEAD"},
+			{"BREW", "/", "GET, HEAD"}, // which nobody has heard of
+			{"BREW", "/docs/docs.js", "GET, HEAD"},
 		} {
 			r := c.do(tc[0], tc[1], nil)
 			if r.want(405); r.Header.Get("Allow") != tc[2] {

@@ -23,7 +23,12 @@ type LinkCache struct {
 	off    atomic.Bool
 	seed   maphash.Seed
 	shards [hotShards]hotShard
+	hits   atomic.Uint64 // requests that were answered from here
+	misses atomic.Uint64 // requests for a picture that were not
 }
+
+// Stats returns how many requests for pictures were answered from memory, and how many were not, since the start.
+func (h *LinkCache) Stats() (hits, misses uint64) { return h.hits.Load(), h.misses.Load() }
 
 const (
 	hotLifetime = 2 * time.Second
@@ -205,9 +210,19 @@ func (s *Server) sendHot(w http.ResponseWriter, req *http.Request, d *delivery) 
 	if !gateway && (req.Header["Range"] != nil || req.Header["If-Match"] != nil || req.Header["If-Unmodified-Since"] != nil) {
 		return false
 	}
+	if s.meter != nil {
+		s.meter.Started()
+		defer s.meter.Ended()
+	}
 	control := http.NewResponseController(w)
 	_ = control.SetWriteDeadline(start.Add(s.cfg.Patience)) // the one of the connection's last request is over
 	id := token.ID()
+	var traced func(operation, route string, status int, size int64)
+	if s.trace != nil {
+		var ctx context.Context
+		ctx, traced = s.trace(req, id)
+		req = req.WithContext(ctx)
+	}
 	h := w.Header()
 	h["X-Request-Id"] = []string{id}
 	var status int
@@ -219,16 +234,24 @@ func (s *Server) sendHot(w http.ResponseWriter, req *http.Request, d *delivery) 
 		if err != nil {
 			s.hot.Changed([]string{d.id}) // evicted, perhaps; whoever looks properly will know
 			clear(h)
-			return false
+			return false // and the trace, if any, is not kept: the request has another
 		}
 		defer f.Close()
 		setSecurityHeaders(h)
 		out := d.send(w, req, f, s.cfg.Patience)
 		status, size = out.status, out.size
 	}
+	s.hot.hits.Add(1)
+	took := time.Since(start)
+	if t := s.hotTallies.of(req.Method, status); t != nil {
+		t.Add(size, took)
+	}
+	if traced != nil {
+		traced("getFile", "/i/{file}", status, size)
+	}
 	if ctx := req.Context(); s.log.Enabled(ctx, slog.LevelInfo) {
 		info := requestInfo{id: id, request: req, address: addressOf(s.addressOf(req))}
-		s.logRequest(context.WithValue(ctx, requestInfoKey, info), slog.LevelInfo, status, size, time.Since(start))
+		s.logRequest(context.WithValue(ctx, requestInfoKey, info), slog.LevelInfo, status, size, took)
 	}
 	return true
 }

@@ -16,6 +16,7 @@ import (
 
 // GetFile sends a picture: the original to the byte, or a variant of it.
 func (s *Server) GetFile(ctx context.Context, _ server.GetFileRequestObject) (server.GetFileResponseObject, error) {
+	s.hot.misses.Add(1)
 	request := infoOf(ctx).request
 	l, err := s.readLink(ctx, request)
 	if err != nil {

@@ -66,16 +66,33 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		info.address = addressOf(c.RealIP())
 		info.userAgent = req.UserAgent()
 		ctx := context.WithValue(req.Context(), requestInfoKey, info)
+		var traced func(operation, route string, status int, size int64)
+		if s.trace != nil {
+			ctx, traced = s.trace(req.WithContext(ctx), info.id)
+		}
 		c.SetRequest(req.WithContext(ctx))
 		c.Response().Header().Set("X-Request-Id", info.id)
 
+		if s.meter != nil {
+			s.meter.Started()
+		}
 		// Deferred, since a reply that has to be cut off ends in a panic.
 		defer func() {
+			took := time.Since(start)
+			status, size := c.Response().Status, c.Response().Size
+			if s.meter != nil {
+				s.meter.Ended()
+				s.meter.Tally(s.operations.of(c).name, methodOf(info.request.Method), status).Add(size, took)
+			}
+			if traced != nil {
+				op := s.operations.of(c)
+				traced(op.name, op.route, status, size)
+			}
 			level := slog.LevelInfo
 			if path := c.Path(); path == "/healthz" || path == "/readyz" {
 				level = slog.LevelDebug
 			}
-			s.logRequest(ctx, level, c.Response().Status, c.Response().Size, time.Since(start))
+			s.logRequest(ctx, level, status, size, took)
 		}()
 		if err := next(c); err != nil {
 			c.Error(err)

@@ -111,6 +111,9 @@ func problemOf(err error) *problem {
 		return &problem{status: statusClientClosedRequest, code: "client_gone", detail: "The client went away."}
 	case errors.As(err, &echoErr) && echoErr.Code == http.StatusNotFound:
 		return errNoSuchPath
+	case errors.As(err, &echoErr) && echoErr.Code == http.StatusMethodNotAllowed:
+		// A method that echo has never heard of, on a page: those of the contract's paths were refused before.
+		return problemOf(methodNotAllowed(http.MethodGet, http.MethodHead))
 	case errors.As(err, &echoErr) && echoErr.Code == http.StatusBadRequest:
 		// The generated code could not read what the validator had let through.
 		return invalid(nil)

@@ -19,7 +19,9 @@ import (
 )
 
 // UploadImage takes a picture, as a form or as it is.
-func (s *Server) UploadImage(ctx context.Context, req server.UploadImageRequestObject) (server.UploadImageResponseObject, error) {
+func (s *Server) UploadImage(ctx context.Context, req server.UploadImageRequestObject) (_ server.UploadImageResponseObject, err error) {
+	outcome := uploadRepeated
+	defer func() { s.countUpload(ctx, outcome, err) }()
 	if err := s.checkLength(ctx, req.MultipartBody != nil); err != nil {
 		return nil, err
 	}
@@ -43,6 +45,10 @@ func (s *Server) UploadImage(ctx context.Context, req server.UploadImageRequestO
 		img, created, err := s.images.Create(ctx, received, fields.upload(principalOf(ctx)))
 		if err != nil {
 			return nil, err
+		}
+		outcome = uploadExisting
+		if created {
+			outcome = uploadCreated
 		}
 		return s.uploaded(img, created, fields.AsText), nil
 	})

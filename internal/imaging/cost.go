@@ -100,10 +100,13 @@ type ask struct {
 
 // estimate reads what it needs of the source and guesses what the request costs.
 func (a ask) estimate(src io.ReaderAt, size int64) (time.Duration, int64) {
+	return a.estimateOf(readOutline(src, size), size)
+}
+
+func (a ask) estimateOf(o outline, size int64) (time.Duration, int64) {
 	if a.operation == opSelfTest {
 		return requestCost, 0
 	}
-	o := readOutline(src, size)
 	if o.format == "" {
 		return requestCost, requestMemory
 	}

@@ -44,7 +44,11 @@ type Stats struct {
 	Rejected uint64 // refused because the queue was full
 	Crashes  uint64 // decoders that died at work
 	Timeouts uint64 // decoders killed because a request took too long
-	Restarts uint64 // decoders replaced, for whatever reason
+	Restarts uint64 // decoders replaced, for whatever reason; those below are the others
+
+	Withdrawn uint64 // decoders killed because nobody waited for what they did
+	Worn      uint64 // idle decoders replaced because they had served RecycleAfter requests
+	Bloated   uint64 // idle decoders replaced because they kept more memory than RecycleAbove
 }
 
 // slot is a place for one decoder. Whoever acquired it from the queue may use it; child may be nil after a failed start.
@@ -204,13 +208,18 @@ func (p *Pool) do(ctx context.Context, priority Priority, request wireRequest, s
 	if len(outputs) > MaxOutputs {
 		return wireReply{}, fmt.Errorf("imaging: %d outputs in one request, at most %d", len(outputs), MaxOutputs)
 	}
-	g, err := p.queue.acquire(ctx, p.demand(priority, request, src, outputs))
+	seen := p.begun(ctx, priority, request)
+	outline, size := outlineOf(src)
+	seen.of(outline)
+	g, err := p.queue.acquire(ctx, p.demand(priority, request, outline, size, outputs))
 	if err != nil {
 		if errors.Is(err, ErrBusy) {
 			p.count(func(s *Stats) { s.Rejected++ })
 		}
+		seen.over(err)
 		return wireReply{}, err
 	}
+	seen.got()
 	type result struct {
 		reply wireReply
 		err   error
@@ -221,13 +230,16 @@ func (p *Pool) do(ctx context.Context, priority Priority, request wireRequest, s
 	if err != nil || !p.begin() {
 		closeAll(fds)
 		p.queue.release(g)
-		return wireReply{}, cmp.Or(err, error(ErrClosed))
+		err = cmp.Or(err, error(ErrClosed))
+		seen.over(err)
+		return wireReply{}, err
 	}
 	done := make(chan result, 1)
 	go func() {
 		defer p.running.Done()
 		reply, err := p.attempt(ctx, g.slot, request, fds)
 		closeAll(fds)
+		seen.over(err) // before anybody has the answer, so that whoever has it finds it counted
 		done <- result{reply, err}
 		p.tend(g.slot)
 		p.queue.release(g)
@@ -257,13 +269,20 @@ const (
 	maxBlur = 1000
 )
 
-// demand guesses what a request takes. No guess is above what it is allowed.
-func (p *Pool) demand(priority Priority, request wireRequest, src *os.File, outputs []Output) demand {
-	size := int64(0)
-	if st, err := src.Stat(); err == nil { // an error shows when the decoder gets the file
-		size = st.Size()
+// outlineOf reads a picture's header, and the file's size in bytes. An error shows when the decoder gets the file.
+func outlineOf(src *os.File) (outline, int64) {
+	st, err := src.Stat()
+	if err != nil {
+		return outline{}, 0
 	}
-	cost, memory := ask{operation: request.Operation, limits: request.Limits, picture: extent{request.Width, request.Height}, outputs: outputs}.estimate(src, size)
+	return readOutline(src, st.Size()), st.Size()
+}
+
+// demand guesses what a request takes. No guess is above what it is allowed.
+func (p *Pool) demand(priority Priority, request wireRequest, source outline, size int64, outputs []Output) demand {
+	cost, memory := ask{
+		operation: request.Operation, limits: request.Limits, picture: extent{request.Width, request.Height}, outputs: outputs,
+	}.estimateOf(source, size)
 	if limit := p.config.MemoryLimit; limit > 0 {
 		memory = min(memory, limit)
 	}
@@ -305,6 +324,7 @@ func (p *Pool) attempt(ctx context.Context, s *slot, request wireRequest, fds []
 		case p.closing.Err() != nil:
 			return wireReply{}, ErrClosed
 		case errors.Is(err, errCancelled):
+			p.count(func(s *Stats) { s.Withdrawn++ })
 			return wireReply{}, ctx.Err()
 		case errors.Is(err, errTimedOut):
 			p.count(func(s *Stats) { s.Timeouts++ })
@@ -367,7 +387,12 @@ func closeAll(fds []int) {
 // has its answer.
 func (p *Pool) tend(s *slot) {
 	if c := s.child; c != nil {
-		if c.served < p.config.RecycleAfter && c.rss < p.config.RecycleAbove {
+		switch {
+		case c.served >= p.config.RecycleAfter:
+			p.count(func(s *Stats) { s.Worn++ })
+		case c.rss >= p.config.RecycleAbove:
+			p.count(func(s *Stats) { s.Bloated++ })
+		default:
 			return
 		}
 		p.empty(s)

@@ -2,6 +2,7 @@ package imaging
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -34,6 +35,8 @@ type PoolConfig struct {
 	RecycleAfter int
 	// RecycleAbove is the resident memory, in bytes, that an idle decoder may keep before it is replaced. Default: 256 MiB.
 	RecycleAbove int64
+	// Observe is told of every request when it is over, with the context that it came with. It must not block. Default: nobody.
+	Observe func(context.Context, Work)
 	// Log receives crashes, and at debug level what decoders write to standard error. Default: nowhere.
 	Log *slog.Logger
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/kadr-app/kadr/internal/apperr"
 )
@@ -41,6 +42,8 @@ type Options struct {
 	MaxConns int
 	// Log receives what goes wrong where nobody can be told; nowhere when nil.
 	Log *slog.Logger
+	// Tracer makes spans of statements; nil: there are none.
+	Tracer trace.TracerProvider
 	// AppName is the application_name that the server's own views show; "kadr" when empty.
 	AppName string
 }
@@ -88,6 +91,9 @@ func Open(ctx context.Context, url string, opts Options) (*DB, error) {
 		return nil
 	}
 	cfg.PingTimeout = pingTimeoutOfPool
+	if opts.Tracer != nil {
+		cfg.ConnConfig.Tracer = newTracer(opts.Tracer)
+	}
 	connections, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)

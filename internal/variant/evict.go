@@ -57,6 +57,8 @@ func (m *Maker) evict(ctx context.Context, total, target int64, idle time.Durati
 		for _, e := range evicted {
 			total -= e.Size
 			files++
+			m.counts.evicted.Add(1)
+			m.counts.evictedBytes.Add(uint64(max(e.Size, 0)))
 			m.digests.Remove(key{e.Ref, e.Name})
 			if err := m.blobs.RemoveVariant(ctx, e.Ref, e.Name); err != nil {
 				// The walk takes it into the accounts again.

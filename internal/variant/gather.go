@@ -3,6 +3,7 @@ package variant
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/kadr-app/kadr/internal/blob"
@@ -45,7 +46,8 @@ func (m *Maker) gather(b *batch) {
 	first := len(b.jobs)
 	jobs := b.jobs[:first:first]
 	m.mu.Unlock()
-	elsewhere := t.claim(m.ctx, jobs)
+	ctx, cancel := m.workFor(b.asker)
+	elsewhere := t.claim(ctx, jobs)
 	<-window.C
 	m.mu.Lock()
 	if m.gathering[b.src.Ref] == b {
@@ -54,12 +56,30 @@ func (m *Maker) gather(b *batch) {
 	jobs = b.jobs[first:]
 	m.mu.Unlock()
 	if len(jobs) > 0 {
-		elsewhere = append(elsewhere, t.claim(m.ctx, jobs)...)
+		elsewhere = append(elsewhere, t.claim(ctx, jobs)...)
 	}
+	var waiting sync.WaitGroup
 	for _, j := range elsewhere {
-		m.working.Go(func() { m.await(m.ctx, j) })
+		waiting.Add(1)
+		m.working.Go(func() {
+			defer waiting.Done()
+			m.await(ctx, j)
+		})
 	}
-	t.make(m.ctx)
+	t.make(ctx)
+	waiting.Wait()
+	cancel()
+}
+
+// workFor is the context of work that somebody asked for first: it says on whose behalf, which the log and the traces want to
+// know, and ends with the Maker's alone.
+func (m *Maker) workFor(asker context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(asker))
+	stop := context.AfterFunc(m.ctx, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
 }
 
 // claim claims what it can and returns the jobs that another replica is at. Those that cannot be made it ends.
@@ -244,6 +264,7 @@ func (t *task) giveUp(jobs []*job, err error) {
 	if failed != nil {
 		t.cfg.Log.WarnContext(ctx, "claims on variants are left to run out", "ref", t.src.Ref, "error", failed)
 	}
+	t.counts.failed.Add(uint64(len(jobs)))
 	for _, j := range jobs {
 		t.finish(j, err)
 	}

@@ -1,6 +1,7 @@
 package variant
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -23,8 +24,9 @@ type job struct {
 
 // batch is the jobs of one picture that are begun together.
 type batch struct {
-	src  Source
-	jobs []*job
+	src   Source
+	jobs  []*job
+	asker context.Context // of who asked for the first of them
 }
 
 // maxBatch leaves room for a master beside what was asked for.
@@ -37,7 +39,7 @@ var errAgain = errors.New("variant: not made in the background")
 const busyAfter = 2 * time.Second
 
 // ask returns the job that makes a variant, which it may have begun.
-func (m *Maker) ask(src Source, shape Shape, k key) (*job, error) {
+func (m *Maker) ask(ctx context.Context, src Source, shape Shape, k key) (*job, error) {
 	if err := m.failed(k); err != nil {
 		return nil, err
 	}
@@ -64,7 +66,7 @@ func (m *Maker) ask(src Source, shape Shape, k key) (*job, error) {
 
 	b := m.gathering[k.ref]
 	if b == nil || len(b.jobs) == maxBatch {
-		b = &batch{src: src}
+		b = &batch{src: src, asker: ctx}
 		m.gathering[k.ref] = b
 		m.working.Go(func() { m.gather(b) })
 	}

@@ -75,6 +75,7 @@ type Maker struct {
 	digests  *lru.Cache[key, digest]
 	failures *lru.Cache[key, failure]
 	grown    atomic.Int64 // bytes that were made since the last look at how much there is
+	counts   counts
 
 	ctx     context.Context // of the work; it ends with Run
 	stop    context.CancelFunc
@@ -127,16 +128,22 @@ type File struct {
 // made and not kept.
 func (m *Maker) Open(ctx context.Context, src Source, shape Shape) (*File, error) {
 	k := key{src.Ref, shape.Name()}
-	for range openAttempts {
+	for attempt := range openAttempts {
 		f, err := m.lookup(ctx, k)
 		if err == nil {
-			m.Used(k.ref, k.name)
+			if attempt == 0 {
+				m.counts.hits.Add(1)
+			}
+			m.use(k)
 			return f, nil
 		}
 		if !errors.Is(err, blob.ErrVariantNotFound) {
 			return nil, err
 		}
-		j, err := m.ask(src, shape, k)
+		if attempt == 0 {
+			m.counts.misses.Add(1)
+		}
+		j, err := m.ask(ctx, src, shape, k)
 		if err != nil {
 			return nil, err
 		}

@@ -85,6 +85,6 @@ func (m *Maker) openMaster(ctx context.Context, k key) *os.File {
 	if err != nil {
 		return nil
 	}
-	m.Used(k.ref, k.name)
+	m.use(k)
 	return f
 }

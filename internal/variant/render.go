@@ -205,6 +205,8 @@ func (m *Maker) record(made []Entry) {
 	}
 	for _, e := range made {
 		m.grown.Add(e.Size)
+		m.counts.made.Add(1)
+		m.counts.madeBytes.Add(uint64(max(e.Size, 0)))
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

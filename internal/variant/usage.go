@@ -51,4 +51,9 @@ func (u *usage) take() []Use {
 
 // Used says that a variant was sent, by whatever way, so that it is not evicted. It costs next to nothing; the store hears
 // of it some seconds later.
-func (m *Maker) Used(ref blob.Ref, name string) { m.uses.add(key{ref, name}, time.Now().Unix()) }
+func (m *Maker) Used(ref blob.Ref, name string) {
+	m.counts.hits.Add(1)
+	m.use(key{ref, name})
+}
+
+func (m *Maker) use(k key) { m.uses.add(k, time.Now().Unix()) }

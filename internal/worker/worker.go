@@ -18,6 +18,28 @@ import (
 type Config struct {
 	Interval time.Duration // between sweeps
 	Grace    time.Duration // how old a file or blob that nothing refers to has to be
+	// Observe is told of every sweep when it is over. It must not block. It may be nil.
+	Observe func(Swept)
+}
+
+// The sweeps' names.
+const (
+	SweepDeleted = "deleted" // the bytes of pictures that were deleted in bulk
+	SweepBlobs   = "blobs"   // blobs that nothing refers to
+	SweepRows    = "rows"    // of sessions, invites, limits and idempotency keys that are over
+	SweepClaims  = "claims"  // on variants, and failures of them, that are over
+	SweepFiles   = "files"   // that no row knows
+)
+
+// Sweeps are all of them.
+func Sweeps() []string { return []string{SweepDeleted, SweepBlobs, SweepRows, SweepClaims, SweepFiles} }
+
+// Swept is a sweep that is over.
+type Swept struct {
+	Name    string
+	Removed int
+	Took    time.Duration
+	Err     error
 }
 
 // Worker sweeps until it is told to stop.
@@ -51,18 +73,18 @@ func (w *Worker) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-w.images.Reclaims():
-			w.sweep(ctx, "deleted pictures' bytes", func(ctx context.Context) (int, error) { return w.images.SweepBlobs(ctx, 0) })
+			w.sweep(ctx, SweepDeleted, "deleted pictures' bytes", func(ctx context.Context) (int, error) { return w.images.SweepBlobs(ctx, 0) })
 			continue
 		case <-ticker.C:
 		}
-		w.sweep(ctx, "unreferenced blobs", func(ctx context.Context) (int, error) { return w.images.SweepBlobs(ctx, w.cfg.Grace) })
-		w.sweep(ctx, "expired rows", func(ctx context.Context) (int, error) {
+		w.sweep(ctx, SweepBlobs, "unreferenced blobs", func(ctx context.Context) (int, error) { return w.images.SweepBlobs(ctx, w.cfg.Grace) })
+		w.sweep(ctx, SweepRows, "expired rows", func(ctx context.Context) (int, error) {
 			swept, err := w.accounts.Sweep(ctx)
 			return int(swept.Sessions + swept.Invites + swept.Limits + swept.IdempotencyKeys), err
 		})
-		w.sweep(ctx, "claims and failures of variants", w.variants.Sweep)
+		w.sweep(ctx, SweepClaims, "claims and failures of variants", w.variants.Sweep)
 		if start := time.Now(); start.After(nextWalk) {
-			w.sweep(ctx, "orphan files", func(ctx context.Context) (int, error) {
+			w.sweep(ctx, SweepFiles, "orphan files", func(ctx context.Context) (int, error) {
 				return w.images.SweepFiles(ctx, w.cfg.Grace, func(ctx context.Context, found []blob.Entry) (int, error) {
 					return w.variants.Adopt(ctx, found, w.cfg.Grace)
 				})
@@ -72,8 +94,12 @@ func (w *Worker) Run(ctx context.Context) {
 	}
 }
 
-func (w *Worker) sweep(ctx context.Context, what string, run func(context.Context) (int, error)) {
+func (w *Worker) sweep(ctx context.Context, name, what string, run func(context.Context) (int, error)) {
+	start := time.Now()
 	removed, err := run(ctx)
+	if w.cfg.Observe != nil && ctx.Err() == nil {
+		w.cfg.Observe(Swept{Name: name, Removed: removed, Took: time.Since(start), Err: err})
+	}
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
