@@ -21,6 +21,8 @@ Usage: kadr COMMAND
   serve            run the server
   migrate [status] bring the database up to date, or say what it lacks
   doctor           compare database and storage: --deep re-hashes, --repair mends
+  backup           write everything to a folder or standard output, while the server runs
+  restore          bring an instance back from a backup
   admin            look after accounts: kadr admin help
   version          say which version this is
 
@@ -46,7 +48,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stderr io.Writer) int {
-	commands := map[string]command{"serve": serve, "migrate": migrate, "doctor": examine, "admin": admin, "version": printVersion}
+	commands := map[string]command{
+		"serve": serve, "migrate": migrate, "doctor": examine, "backup": back, "restore": restore, "admin": admin, "version": printVersion,
+	}
 	if len(args) == 0 || commands[args[0]] == nil {
 		fmt.Fprint(stderr, usage)
 		if len(args) == 1 && (args[0] == "help" || args[0] == "--help" || args[0] == "-h") {

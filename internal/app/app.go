@@ -29,6 +29,7 @@ type App struct {
 	log      *slog.Logger
 	db       *database
 	storage  *os.Root
+	unshare  func() // lets others replace the storage again
 	decoders *imaging.Pool
 	changes  changes
 	worker   *worker.Worker
@@ -53,7 +54,13 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *App, err 
 	if err != nil {
 		return nil, err
 	}
+	if a.unshare, err = blobs.Share(); err != nil {
+		return nil, err
+	}
 	if a.db, err = openDatabase(ctx, cfg, log); err != nil {
+		return nil, err
+	}
+	if err := a.db.CheckServing(ctx); err != nil {
 		return nil, err
 	}
 	if err := pair(ctx, a.db, blobs, cfg.StorageDir()); err != nil {
@@ -179,6 +186,9 @@ func (a *App) Close() error {
 	}
 	if a.db != nil {
 		errs = append(errs, a.db.close())
+	}
+	if a.unshare != nil {
+		a.unshare()
 	}
 	return errors.Join(errs...)
 }
