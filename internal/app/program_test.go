@@ -20,6 +20,8 @@ func TestProgram(t *testing.T) {
 		"stops at once when asked twice":    testSecondSignal,
 		"needs little memory":               testMemory,
 		"bears a rush":                      testRush,
+		"comes back from a folder":          testBackupToFolder,
+		"comes back from a tar":             testBackupToStream,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -184,8 +184,28 @@ func (r *Restorer) FromStream(ctx context.Context, archive io.Reader, opts Resto
 	return m, in.finish(ctx, m)
 }
 
-// entries takes in everything behind the head, up to the manifest.
-func (in *receiving) entries(ctx context.Context, t *tar.Reader) (Manifest, error) {
+// entries takes in everything behind the head, up to the manifest. The next file is read while those before are written out
+// to the disk.
+func (in *receiving) entries(ctx context.Context, t *tar.Reader) (_ Manifest, err error) {
+	commits, ctx := errgroup.WithContext(ctx)
+	commits.SetLimit(folderWorkers)
+	defer func() {
+		if failed := commits.Wait(); failed != nil { // then err is only that ctx ended
+			err = failed
+		}
+	}()
+	take := func(ref blob.Ref, size int64) error {
+		staged, err := in.stage(ctx, ref, t, size)
+		if err != nil {
+			return err
+		}
+		commits.Go(func() error {
+			defer staged.Discard()
+			return in.blobs.Commit(ctx, staged)
+		})
+		// That it came is noted before it has: if it cannot be kept, nothing of all this counts.
+		return in.note(ctx, []Blob{{Ref: ref, Size: size}}, false)
+	}
 	var manifest []byte
 	for {
 		h, err := nextEntry(t)
@@ -210,10 +230,7 @@ func (in *receiving) entries(ctx context.Context, t *tar.Reader) (Manifest, erro
 		}
 		switch ref, perr := blob.ParseRef(path.Base(h.Name)); {
 		case perr == nil && h.Name == blob.Path(ref):
-			err = in.keep(ctx, ref, t, h.Size)
-			if err == nil {
-				err = in.note(ctx, []Blob{{Ref: ref, Size: h.Size}}, false)
-			}
+			err = take(ref, h.Size)
 		case h.Name == indexName:
 			err = in.list(ctx, t, h.Size)
 		case h.Name == manifestName:

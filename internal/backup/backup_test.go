@@ -17,6 +17,7 @@ import (
 	"github.com/kadr-app/kadr/internal/backup"
 	"github.com/kadr-app/kadr/internal/blob"
 	"github.com/kadr-app/kadr/internal/image"
+	"github.com/kadr-app/kadr/internal/postgres"
 	"github.com/kadr-app/kadr/internal/testdb"
 )
 
@@ -390,5 +391,20 @@ func TestFaults(t *testing.T) {
 				t.Errorf("%s: doctor finds %s", name, f)
 			}
 		}
+	}
+}
+
+// TestMigratedMeanwhile makes no backup that says it is of a version that it is not of.
+func TestMigratedMeanwhile(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	dir := t.TempDir()
+	s := backup.New(postgres.NewBackupStore(r.db), r.blobs, backup.Program{Version: "test", Schema: schema - 1})
+	err := s.ToFolder(t.Context(), dir, backup.Options{}, func(backup.Report) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "migrated") {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(filepath.Join(dir, "backups")); err != nil || len(left) != 0 {
+		t.Errorf("left of it: %v, %v", left, err)
 	}
 }

@@ -51,8 +51,8 @@ func prune(ctx context.Context, dir string, keep int) error {
 		if err = errors.Join(err, ctx.Err()); err != nil || e.IsDir() {
 			return err
 		}
-		ref, perr := blob.ParseRef(e.Name())
-		if perr != nil || path != filepath.Join(dir, filepath.FromSlash(blob.Path(ref))) {
+		var ref blob.Ref
+		if ref.UnmarshalText([]byte(e.Name())) != nil || path != filepath.Join(dir, filepath.FromSlash(blob.Path(ref))) {
 			return nil // somebody else's
 		}
 		for _, l := range lists {

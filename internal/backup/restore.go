@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,8 +89,9 @@ type receiving struct {
 }
 
 type loaded struct {
-	file File
-	rows int64
+	file    File
+	columns []string
+	rows    int64
 }
 
 // begin looks whether there is anything to be afraid for, and makes ready for the tables of a version of the schema.
@@ -178,7 +180,7 @@ func (in *receiving) table(ctx context.Context, path string, r io.Reader, size i
 	if err := drain(u); err != nil {
 		return err
 	}
-	in.loaded[name] = loaded{u.file(), rows}
+	in.loaded[name] = loaded{u.file(), t.Columns, rows}
 	return nil
 }
 
@@ -227,18 +229,28 @@ func (in *receiving) list(ctx context.Context, r io.Reader, size int64) error {
 
 // keep puts a file of the archive into the storage, if its bytes are those that the ref names.
 func (in *receiving) keep(ctx context.Context, ref blob.Ref, r io.Reader, size int64) error {
-	staged, err := in.blobs.Stage(ctx, r, size)
-	if errors.Is(err, blob.ErrTooLarge) {
-		return Refuse("%s is damaged: it is larger than it should be", blob.Path(ref))
-	}
+	staged, err := in.stage(ctx, ref, r, size)
 	if err != nil {
 		return err
 	}
 	defer staged.Discard()
-	if staged.Ref() != ref || staged.Size() != size {
-		return Refuse("%s is damaged: its bytes are not those that its name says", blob.Path(ref))
-	}
 	return in.blobs.Commit(ctx, staged)
+}
+
+// stage reads a file of the archive. The caller must Discard it.
+func (in *receiving) stage(ctx context.Context, ref blob.Ref, r io.Reader, size int64) (*blob.Staged, error) {
+	staged, err := in.blobs.Stage(ctx, r, size)
+	if errors.Is(err, blob.ErrTooLarge) {
+		return nil, Refuse("%s is damaged: it is larger than it should be", blob.Path(ref))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if staged.Ref() != ref || staged.Size() != size {
+		staged.Discard()
+		return nil, Refuse("%s is damaged: its bytes are not those that its name says", blob.Path(ref))
+	}
+	return staged, nil
 }
 
 // note notes blobs that came; flush writes them down, however few.
@@ -292,6 +304,8 @@ func (in *receiving) compare(ctx context.Context, m Manifest) error {
 		switch {
 		case !ok:
 			return Refuse("%s is not in the archive", t.Path)
+		case !slices.Equal(got.columns, t.Columns):
+			return Refuse("the table %s has other columns than its version of the schema has", t.Name)
 		case got.file != t.File:
 			return Refuse("%s is damaged: its bytes are not those that were written", t.Path)
 		case got.rows != t.Rows:

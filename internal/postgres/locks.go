@@ -59,5 +59,7 @@ func (db *DB) dedicated(ctx context.Context) (*pgx.Conn, error) {
 func hangUp(ctx context.Context, conn *pgx.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()
+	// The server would see the connection's end a moment later, and whoever comes next should not have to wait for that.
+	_, _ = conn.Exec(ctx, `SELECT pg_advisory_unlock_all()`)
 	_ = conn.Close(ctx) // the server ends what it holds in any case
 }
