@@ -399,7 +399,7 @@ func TestMigratedMeanwhile(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	dir := t.TempDir()
-	s := backup.New(postgres.NewBackupStore(r.db), r.blobs, backup.Program{Version: "test", Schema: schema - 1})
+	s := backup.New(postgres.NewBackupStore(r.db), r.blobs, backup.Program{Version: "test", Schema: schema() - 1})
 	err := s.ToFolder(t.Context(), dir, backup.Options{}, func(backup.Report) error { return nil })
 	if err == nil || !strings.Contains(err.Error(), "migrated") {
 		t.Error(err)

@@ -51,9 +51,9 @@ func prune(ctx context.Context, dir string, keep int) error {
 		if err = errors.Join(err, ctx.Err()); err != nil || e.IsDir() {
 			return err
 		}
-		var ref blob.Ref
-		if ref.UnmarshalText([]byte(e.Name())) != nil || path != filepath.Join(dir, filepath.FromSlash(blob.Path(ref))) {
-			return nil // somebody else's
+		ref, ours := refAt(dir, path)
+		if !ours {
+			return nil
 		}
 		for _, l := range lists {
 			needed, err := l.has(ref)
@@ -66,6 +66,12 @@ func prune(ctx context.Context, dir string, keep int) error {
 		}
 		return os.Remove(path) //nolint:gosec // nobody else may enter the folder
 	})
+}
+
+// refAt returns which blob of the folder dir lies at path, if it is one.
+func refAt(dir, path string) (blob.Ref, bool) {
+	ref, err := blob.ParseRef(filepath.Base(path))
+	return ref, err == nil && path == filepath.Join(dir, filepath.FromSlash(blob.Path(ref)))
 }
 
 // lister reads the list of a backup's blobs.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -25,8 +26,14 @@ import (
 // anna is the account of every rig.
 const anna = "anna-id"
 
-// schema is the version that this program knows.
-const schema = 2
+// schema is the newest version that this program knows: they are numbered without gaps.
+func schema() int64 {
+	names, err := fs.Glob(db.Migrations(), "*.sql")
+	if err != nil || len(names) == 0 {
+		panic(err)
+	}
+	return int64(len(names))
+}
 
 // rig is a database and a storage, and what the server does with them less the decoding.
 type rig struct {
@@ -146,7 +153,7 @@ func (r *rig) file(ref blob.Ref) string {
 
 // backups returns what makes them.
 func (r *rig) backups() *backup.Service {
-	return backup.New(postgres.NewBackupStore(r.db), r.blobs, backup.Program{Version: "test", Schema: schema})
+	return backup.New(postgres.NewBackupStore(r.db), r.blobs, backup.Program{Version: "test", Schema: schema()})
 }
 
 // toFolder makes a backup and returns what was said of it.
@@ -186,7 +193,7 @@ func (r *rig) restore(run func(*backup.Restorer) error, step func(string)) error
 		return err
 	}
 	defer target.Close()
-	restorer := backup.NewRestorer(target, r.blobs, schema)
+	restorer := backup.NewRestorer(target, r.blobs, schema())
 	if step != nil {
 		restorer.EachStep(step)
 	}

@@ -207,8 +207,10 @@ func pauseWrites(ctx context.Context, conn *pgx.Conn, limit time.Duration) (*pau
 	if err := conn.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&p.until); err != nil {
 		return nil, err
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for try := 0; limit > 0 && p.tx == nil && try < pauseTries; try++ {
-		if err := p.lock(ctx); err != nil {
+		if err := p.lock(ctx, limit); err != nil {
 			return nil, err
 		}
 	}
@@ -219,12 +221,14 @@ func pauseWrites(ctx context.Context, conn *pgx.Conn, limit time.Duration) (*pau
 }
 
 // lock takes the locks, or leaves tx nil when they are not to be had just now.
-func (p *pause) lock(ctx context.Context) error {
+func (p *pause) lock(ctx context.Context, limit time.Duration) error {
 	tx, err := p.conn.Begin(ctx)
 	if err != nil {
 		return err
 	}
-	for _, sql := range append([]string{pauseWait}, pauseTables...) {
+	// A process that was stopped, or is swapped out, would not let go in time.
+	sql := []string{pauseWait, `SET LOCAL idle_in_transaction_session_timeout = ` + milliseconds(limit+5*time.Second)}
+	for _, sql := range append(sql, pauseTables...) {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			if isTransient(err) || isLockTimeout(err) {
 				return tx.Rollback(ctx)
@@ -255,14 +259,12 @@ func (p *pause) look(ctx context.Context) {
 
 // end lets everybody write again. It may be called again.
 func (p *pause) end() {
-	if p.timer != nil {
-		p.timer.Stop()
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.tx == nil {
 		return
 	}
+	p.timer.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
 	defer cancel()
 	p.look(ctx)
