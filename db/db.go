@@ -78,7 +78,7 @@ func Migrations() fs.FS {
 // so that a pool's statement timeouts don't end a long migration. It changes nothing and returns [ErrServerTooOld]
 // or [ErrSchemaTooNew] where those apply.
 func Migrate(ctx context.Context, databaseURL string, log *slog.Logger) error {
-	return withProvider(ctx, databaseURL, func(conn *sql.DB, provider *goose.Provider) error {
+	return withProvider(ctx, databaseURL, "", func(conn *sql.DB, provider *goose.Provider) error {
 		before, err := readStatus(ctx, conn, provider)
 		if err != nil {
 			return err
@@ -112,7 +112,7 @@ func Migrate(ctx context.Context, databaseURL string, log *slog.Logger) error {
 // newer than the binary is no error here: Current is then above Latest.
 func ReadStatus(ctx context.Context, databaseURL string) (Status, error) {
 	var status Status
-	err := withProvider(ctx, databaseURL, func(conn *sql.DB, provider *goose.Provider) error {
+	err := withProvider(ctx, databaseURL, "", func(conn *sql.DB, provider *goose.Provider) error {
 		var err error
 		status, err = readStatus(ctx, conn, provider)
 		return err
@@ -120,10 +120,30 @@ func ReadStatus(ctx context.Context, databaseURL string) (Status, error) {
 	return status, err
 }
 
-func withProvider(ctx context.Context, databaseURL string, use func(*sql.DB, *goose.Provider) error) error {
+// MigrateSchema brings the schema (the namespace) of that name, which must exist, up to a version; 0 stands for the newest.
+// It is for who prepares what is to take another's place: nothing outside of the schema is touched.
+func MigrateSchema(ctx context.Context, databaseURL, schema string, version int64) error {
+	return withProvider(ctx, databaseURL, schema, func(_ *sql.DB, provider *goose.Provider) error {
+		var err error
+		if version == 0 {
+			_, err = provider.Up(ctx)
+		} else {
+			_, err = provider.UpTo(ctx, version)
+		}
+		if err != nil {
+			return fmt.Errorf("migrate the schema %s: %w", schema, err)
+		}
+		return nil
+	})
+}
+
+func withProvider(ctx context.Context, databaseURL, schema string, use func(*sql.DB, *goose.Provider) error) error {
 	cfg, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
 		return fmt.Errorf("the database URL is not valid: %w", err)
+	}
+	if schema != "" {
+		cfg.RuntimeParams["search_path"] = pgx.Identifier{schema}.Sanitize()
 	}
 	conn := stdlib.OpenDB(*cfg)
 	defer conn.Close()

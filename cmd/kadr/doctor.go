@@ -36,15 +36,18 @@ func examine(ctx context.Context, cfg config.Config, log *slog.Logger, args []st
 	if err := flags.Parse(args); err != nil || flags.NArg() > 0 {
 		return errUsage(doctorUsage)
 	}
-	return app.WithDoctor(ctx, cfg, log, func(d *doctor.Doctor) error {
-		summary, err := d.Examine(ctx, opts, func(f doctor.Finding) { fmt.Fprintln(os.Stdout, f) })
-		if err != nil {
-			return err
-		}
-		fmt.Fprintln(os.Stdout, summary)
-		if !summary.Clean() {
-			return errFound
-		}
-		return nil
-	})
+	return app.WithDoctor(ctx, cfg, log, func(d *doctor.Doctor) error { return examineWith(ctx, d, opts) })
+}
+
+// examineWith examines, and prints what is found.
+func examineWith(ctx context.Context, d *doctor.Doctor, opts doctor.Options) error {
+	summary, err := d.Examine(ctx, opts, func(f doctor.Finding) { fmt.Fprintln(os.Stdout, f) })
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(os.Stdout, summary)
+	if !summary.Clean() {
+		return errFound
+	}
+	return nil
 }

@@ -21,6 +21,8 @@ Usage: kadr COMMAND
   serve            run the server
   migrate [status] bring the database up to date, or say what it lacks
   doctor           compare database and storage: --deep re-hashes, --repair mends
+  backup           write everything to a folder or standard output, while the server runs
+  restore          bring an instance back from a backup
   admin            look after accounts: kadr admin help
   healthcheck      ask the server on this machine whether it is ready, for containers
   version          say which version this is
@@ -48,7 +50,8 @@ func main() {
 
 func run(ctx context.Context, args []string, stderr io.Writer) int {
 	commands := map[string]command{
-		"serve": serve, "migrate": migrate, "doctor": examine, "admin": admin, "healthcheck": healthcheck, "version": printVersion,
+		"serve": serve, "migrate": migrate, "doctor": examine, "backup": back, "restore": restore, "admin": admin,
+		"healthcheck": healthcheck, "version": printVersion,
 	}
 	if len(args) == 0 || commands[args[0]] == nil {
 		fmt.Fprint(stderr, usage)

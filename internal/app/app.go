@@ -31,6 +31,7 @@ type App struct {
 	log      *slog.Logger
 	db       *database
 	storage  *os.Root
+	unshare  func() // lets others replace the storage again
 	decoders *imaging.Pool
 	changes  changes
 	worker   *worker.Worker
@@ -73,6 +74,9 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, more ...Optio
 	if err != nil {
 		return nil, err
 	}
+	if a.unshare, err = blobs.Share(); err != nil {
+		return nil, err
+	}
 	dbOptions := postgres.Options{}
 	if cfg.Traces {
 		if a.tracing, err = tracing.New(ctx, opts.version, log); err != nil {
@@ -81,6 +85,9 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, more ...Optio
 		dbOptions.Tracer = a.tracing.Provider()
 	}
 	if a.db, err = openDatabaseWith(ctx, cfg, log, dbOptions); err != nil {
+		return nil, err
+	}
+	if err := a.db.CheckServing(ctx); err != nil {
 		return nil, err
 	}
 	if err := pair(ctx, a.db, blobs, cfg.StorageDir()); err != nil {
@@ -233,6 +240,9 @@ func (a *App) Close() error {
 	}
 	if a.db != nil {
 		errs = append(errs, a.db.close())
+	}
+	if a.unshare != nil {
+		a.unshare()
 	}
 	if a.tracing != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), traceStopTimeout)

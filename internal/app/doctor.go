@@ -16,6 +16,11 @@ func WithDoctor(ctx context.Context, cfg config.Config, log *slog.Logger, fn fun
 	if err != nil {
 		return err
 	}
+	unshare, err := blobs.Share()
+	if err != nil {
+		return err
+	}
+	defer unshare()
 	d, err := openDatabase(ctx, cfg, log)
 	if err != nil {
 		return err

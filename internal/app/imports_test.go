@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Imports run one way: cmd → app → {httpapi, postgres, worker, doctor, metrics, tracing} → {account, image} → variant →
+// Imports run one way: cmd → app → {httpapi, postgres, worker, doctor, backup, metrics, tracing} → {account, image} → variant →
 // {blob, imaging} → apperr. Each row says for a folder and what is below it which imports are forbidden there; tests may wire
 // whatever they need.
 func TestImportsRunOneWay(t *testing.T) {
@@ -28,7 +28,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		}
 		return paths
 	}
-	adapters := ours("httpapi", "postgres", "worker", "doctor", "metrics", "tracing")
+	adapters := ours("httpapi", "postgres", "worker", "doctor", "backup", "metrics", "tracing")
 	above := append(ours("app"), module+"/cmd")
 	forbidden := map[string][]string{
 		"internal/apperr":   {module},
@@ -39,12 +39,14 @@ func TestImportsRunOneWay(t *testing.T) {
 		"internal/variant":  append(ours("image", "account", "config", "token"), append(adapters, append(above, echo, pgx, server)...)...),
 		"internal/account":  append(ours("image", "variant", "blob", "imaging"), append(adapters, append(above, echo, pgx, server)...)...),
 		"internal/image":    append(ours("account"), append(adapters, append(above, echo, pgx, server)...)...),
-		"internal/httpapi":  append(ours("postgres", "worker", "doctor", "metrics", "tracing"), append(above, pgx)...),
+		"internal/httpapi":  append(ours("postgres", "worker", "doctor", "backup", "metrics", "tracing"), append(above, pgx)...),
 		"internal/postgres": append(ours("httpapi", "worker", "metrics", "tracing"), append(above, echo, server)...),
-		"internal/worker":   append(ours("httpapi", "postgres", "doctor", "metrics", "tracing"), append(above, echo, pgx, server)...),
-		"internal/doctor":   append(ours("httpapi", "postgres", "worker", "metrics", "tracing"), append(above, echo, pgx, server)...),
-		"internal/tracing":  append(ours("httpapi", "postgres", "worker", "doctor", "metrics", "config"), append(above, echo, pgx, server)...),
-		"internal/metrics":  append(ours("httpapi", "postgres", "worker", "doctor", "tracing", "config"), append(above, echo, pgx, server)...),
+		"internal/worker":   append(ours("httpapi", "postgres", "doctor", "backup", "metrics", "tracing"), append(above, echo, pgx, server)...),
+		"internal/doctor":   append(ours("httpapi", "postgres", "worker", "backup", "metrics", "tracing"), append(above, echo, pgx, server)...),
+		"internal/backup": append(ours("httpapi", "postgres", "worker", "doctor", "image", "account", "variant", "imaging", "metrics", "tracing", "config"),
+			append(above, echo, pgx, server)...),
+		"internal/tracing": append(ours("httpapi", "postgres", "worker", "doctor", "backup", "metrics", "config"), append(above, echo, pgx, server)...),
+		"internal/metrics": append(ours("httpapi", "postgres", "worker", "doctor", "backup", "tracing", "config"), append(above, echo, pgx, server)...),
 		"internal/app":      {module + "/cmd", echo, pgx, server, kin},
 		"cmd":               {echo, pgx, server, kin},
 		"db":                {module, echo},

@@ -21,6 +21,8 @@ func TestProgram(t *testing.T) {
 		"says before that it will stop":     testDelay,
 		"needs little memory":               testMemory,
 		"bears a rush":                      testRush,
+		"comes back from a folder":          testBackupToFolder,
+		"comes back from a tar":             testBackupToStream,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -39,8 +39,8 @@ type Store interface {
 	// SetVisibility changes those of the account's images among ids that exist, and returns their ids.
 	SetVisibility(ctx context.Context, accountID string, ids []string, v Visibility) ([]string, error)
 
-	// RemoveBlob calls remove and then forgets the blob, unless an image or a reservation refers to it; it reports whether
-	// it did. While remove runs nobody can reserve the blob. If remove fails nothing is forgotten.
+	// RemoveBlob calls remove and then forgets the blob, unless an image or a reservation refers to it or a backup is
+	// copying what is left; it reports whether it did. While remove runs nobody can reserve the blob. If remove fails nothing is forgotten.
 	RemoveBlob(ctx context.Context, ref blob.Ref, remove func(context.Context) error) (bool, error)
 	// UnreferencedBlobs returns up to limit blobs that no image refers to and that are older than age.
 	UnreferencedBlobs(ctx context.Context, age time.Duration, limit int) ([]blob.Ref, error)

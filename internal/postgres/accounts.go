@@ -20,10 +20,6 @@ var _ account.Store = (*AccountStore)(nil)
 // NewAccountStore returns an AccountStore over db.
 func NewAccountStore(db *DB) *AccountStore { return &AccountStore{db: db} }
 
-// The advisory lock on who is an administrator: shared by those who add an account to a populated instance, exclusive
-// for who may be the first, and for whoever takes an administrator away. Thus an instance with accounts always has one.
-const administratorsLock = 0x6b616472_0001 // "kadr", 1
-
 // errBecameEmpty says that the last account left between two statements of a registration.
 var errBecameEmpty = errors.New("the instance became empty")
 

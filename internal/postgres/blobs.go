@@ -48,6 +48,9 @@ func (s *ImageStore) SweepReservations(ctx context.Context) error {
 }
 
 const (
+	// It fails while a backup needs every blob to stay. The blob is left to a sweep then.
+	mayRemoveSQL = `SELECT pg_try_advisory_xact_lock_shared($1)`
+
 	// A file without a row gets one, so that there is something to lock.
 	ensureBlobSQL = `INSERT INTO blobs (ref, size) VALUES ($1, 0) ON CONFLICT (ref) DO NOTHING`
 
@@ -83,7 +86,10 @@ func (s *ImageStore) tryRemoveBlob(ctx context.Context, ref blob.Ref, remove fun
 	removed := false
 	err := s.db.withTx(ctx, func(tx pgx.Tx) error {
 		removed = false
-		locked, referenced := false, false
+		mayRemove, locked, referenced := false, false, false
+		if err := tx.QueryRow(ctx, mayRemoveSQL, int64(removalLock)).Scan(&mayRemove); err != nil || !mayRemove {
+			return err
+		}
 		batch := &pgx.Batch{}
 		batch.Queue(ensureBlobSQL, ref[:])
 		batch.Queue(lockForRemovalSQL, ref[:]).Exec(func(tag pgconn.CommandTag) error {
@@ -129,7 +135,11 @@ func (s *ImageStore) UnreferencedBlobs(ctx context.Context, age time.Duration, l
 
 // KnownBlobs implements image.Store.
 func (s *ImageStore) KnownBlobs(ctx context.Context, refs []blob.Ref) (map[blob.Ref]bool, error) {
-	rows, err := s.db.pool.Query(ctx, `SELECT ref FROM blobs WHERE ref = ANY($1)`, refBytes(refs))
+	return knownBlobs(ctx, s.db.pool, refs)
+}
+
+func knownBlobs(ctx context.Context, q querier, refs []blob.Ref) (map[blob.Ref]bool, error) {
+	rows, err := q.Query(ctx, `SELECT ref FROM blobs WHERE ref = ANY($1)`, refBytes(refs))
 	if err != nil {
 		return nil, translate(err, "known blobs", nil)
 	}

@@ -42,7 +42,7 @@ const (
 )
 
 // Listen tells handler of changes that any connection to the database makes, until ctx ends. It has a connection of its own,
-// which it makes again when it is lost. Nothing is heard before the first Restored. When it returns it has called Lost, if
+// which it makes again when it is lost, and by which a restore sees that somebody serves. Nothing is heard before the first Restored. When it returns it has called Lost, if
 // there was anything to lose.
 func (db *DB) Listen(ctx context.Context, handler ChangeHandler) {
 	pause := firstReconnect
@@ -75,6 +75,13 @@ func (db *DB) listen(ctx context.Context, handler ChangeHandler) (heard bool, er
 		_ = conn.Close(closing) // there is nothing that it could lose
 	}()
 	if err := within(ctx, pingTimeout, func(ctx context.Context) error {
+		var free bool
+		if err := conn.QueryRow(ctx, tryServeSQL, int64(serverLock)).Scan(&free); err != nil {
+			return err
+		}
+		if !free {
+			return ErrRestoring
+		}
 		_, err := conn.Exec(ctx, `LISTEN `+changesChannel)
 		return err
 	}); err != nil {

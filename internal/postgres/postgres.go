@@ -195,6 +195,12 @@ func isTransient(err error) bool {
 	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
 }
 
+// isLockTimeout reports whether a lock was not to be had within lock_timeout.
+func isLockTimeout(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "55P03"
+}
+
 // noRows is the key of known that stands for pgx.ErrNoRows.
 const noRows = ""
 
