@@ -118,12 +118,16 @@ release-binary: ## this machine's kind of binary, with its bill of materials, in
 	@.ci/setup build
 	@deploy/release/binary
 
+.PHONY: release-login
+release-login: ## sign in to REGISTRY as REGISTRY_USER, by REGISTRY_PASSWORD
+	@deploy/release/login
+
 .PHONY: release-image
 release-image: ## the image TARGET (app or gateway) for this machine's platform, pushed by digest to REGISTRY
 	@deploy/release/image
 
 .PHONY: release-index
-release-index: ## one name for both platforms' images of TARGET: REGISTRY/kadr:VERSION
+release-index: ## one name for both platforms' images: REGISTRY/kadr:VERSION
 	@deploy/release/index
 
 .PHONY: release-publish

@@ -3,5 +3,5 @@
 // every name from where it is used to where it is declared.
 //
 // It is a module of its own, because the server shall not carry Kubernetes' dependencies; `make test-k8s` and `make test` run
-// it. What the settings in the manifests mean to Kadr is checked by the tests in deploy/.
+// it. What the settings in the manifests mean to Kadr is checked by the tests of internal/config.
 package k8s
