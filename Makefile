@@ -70,7 +70,7 @@ contract: ## the contract: generated files current, valid, and kept by every req
 .PHONY: test-e2e
 test-e2e: ## the whole of it, as people meet it: pages in a browser, and the gateway
 	@.ci/setup test
-	@PKGS='./internal/app/browsertest/... ./internal/nginxtest/...' RACE= .ci/test $(ARGS)
+	@PKGS='./internal/app/...test ./internal/nginxtest' RACE= .ci/test $(ARGS)
 
 .PHONY: test-k8s
 test-k8s: ## the manifests in deploy/k8s, decoded strictly and wired rightly

@@ -491,6 +491,17 @@ func TestMigrationIsOneJob(t *testing.T) {
 		if job.Template.Spec.RestartPolicy != corev1.RestartPolicyNever || job.ActiveDeadlineSeconds == nil || job.BackoffLimit == nil {
 			t.Errorf("the job has no end: %+v", job)
 		}
+		// What the job needs is applied before the server's part is, by that label (see apply).
+		for _, o := range []metav1.ObjectMeta{m.ConfigMaps[0].ObjectMeta, m.ServiceAccounts[0].ObjectMeta, m.Clusters[0].ObjectMeta, m.Jobs[0].ObjectMeta} {
+			if o.Labels["app.kubernetes.io/component"] == "server" {
+				t.Errorf("%s comes too late for the job", o.Name)
+			}
+		}
+		for _, o := range []metav1.ObjectMeta{m.deployment(t).ObjectMeta, m.Services[0].ObjectMeta, m.Ingresses[0].ObjectMeta} {
+			if o.Labels["app.kubernetes.io/component"] != "server" {
+				t.Errorf("%s comes before the migration", o.Name)
+			}
+		}
 		if got := m.server(t).Args; !slices.Equal(got, []string{"serve"}) {
 			t.Errorf("the deployment runs %v", got)
 		}
