@@ -89,7 +89,7 @@ lint-go: setup-dev
 # The scripts in the workflows too, by shellcheck.
 .PHONY: lint-workflows
 lint-workflows: setup-dev
-	@$(actionlint)
+	@$(actionlint) .github/workflows/*.yml
 
 .PHONY: lint-js
 lint-js: $(node_modules)
