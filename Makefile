@@ -10,6 +10,7 @@ export CGO_ENABLED := 1
 # The tools' versions are pinned in modules of their own, so that they never weigh on the server's.
 oapi_codegen := go tool -modfile=../.tools/go.mod oapi-codegen
 golangci_lint := go tool -modfile=.tools/golangci-lint/go.mod golangci-lint
+actionlint := go tool -modfile=.tools/actionlint/go.mod actionlint
 air := go tool -modfile=.tools/dev/go.mod air
 dlv := go tool -modfile=.tools/dev/go.mod dlv
 node_bin := api/node_modules/.bin
@@ -22,6 +23,8 @@ go_build = go build -trimpath -buildvcs=false -ldflags "-X main.version=$(versio
 
 ARGS ?=
 BENCH ?= ./internal/bench
+scripts := deploy/k8s/apply deploy/release/binary deploy/release/image deploy/release/index deploy/release/login \
+  deploy/release/notes deploy/release/publish deploy/server/deploy deploy/server/update nginx/start nginx/compress
 CRASH_ROUNDS ?= 20
 DEBUG_ADDR ?= 127.0.0.1:2345
 # Where LiveServer shows the pages. Only while developing: a server trusts nobody by default.
@@ -33,7 +36,7 @@ live_server := http://localhost:5500,http://127.0.0.1:5500
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z][a-z-]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 } \
+	  /^[a-z][a-z0-9-]*:.*## / { printf "  make %-15s %s\n", $$1, $$2 } \
 	  END { print "" }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
@@ -60,14 +63,35 @@ test-crash: ## kill -9 in the middle of uploads, CRASH_ROUNDS times
 	@KADR_CRASH_ROUNDS=$(CRASH_ROUNDS) go run ./internal/testdb/run -- \
 	  go test -run Crash -count 1 -timeout 30m -v $(ARGS) ./internal/app/...
 
+.PHONY: contract
+contract: ## the contract: generated files current, valid, and kept by every request and reply
+	@.ci/setup dev
+	@.ci/generated
+	@PKGS='./api/... ./internal/httpapi/...' RACE= .ci/test $(ARGS)
+
+.PHONY: test-e2e
+test-e2e: ## the whole of it, as people meet it: pages in a browser, and the gateway
+	@.ci/setup test
+	@PKGS='./internal/app/...test ./internal/nginxtest' RACE= .ci/test $(ARGS)
+
+.PHONY: test-k8s
+test-k8s: ## the manifests in deploy/k8s, decoded strictly and wired rightly
+	@cd deploy/k8s && go test $(ARGS) ./...
+
 .PHONY: lint
-lint: lint-go lint-js ## what a reviewer should not have to say: Go, shell, JavaScript
-	@shellcheck .ci/setup .ci/run .ci/test .ci/verify nginx/start nginx/compress
+lint: lint-go lint-js lint-workflows ## what a reviewer should not have to say: Go, JavaScript, shell, workflows
+	@shellcheck .ci/setup .ci/run .ci/test .ci/verify .ci/generated $(scripts)
 
 .PHONY: lint-go
 lint-go: setup-dev
 	@go vet ./...
 	@$(golangci_lint) run ./...
+	@cd deploy/k8s && go vet ./... && go tool -modfile=../../.tools/golangci-lint/go.mod golangci-lint run ./...
+
+# The scripts in the workflows too, by shellcheck.
+.PHONY: lint-workflows
+lint-workflows: setup-dev
+	@$(actionlint) .github/workflows/*.yml
 
 .PHONY: lint-js
 lint-js: $(node_modules)
@@ -83,6 +107,38 @@ bench: ## Kadr beside the limit, in one run, as ratios
 	@.ci/setup test
 	@$(go_build)
 	@go run $(BENCH) $(ARGS)
+
+# What the workflows in .github/ run: see the scripts. VERSION is the tag, such as v1.2.3.
+##@ Release
+
+.PHONY: release-notes
+release-notes: ## what CHANGELOG.md says of VERSION, into build/release/notes.md
+	@deploy/release/notes
+
+.PHONY: release-binary
+release-binary: ## this machine's kind of binary, with its bill of materials, into build/release
+	@.ci/setup build
+	@deploy/release/binary
+
+.PHONY: release-login
+release-login: ## sign in to REGISTRY as REGISTRY_USER, by REGISTRY_PASSWORD
+	@deploy/release/login
+
+.PHONY: release-image
+release-image: ## the image TARGET (app or gateway) for this machine's platform, pushed by digest to REGISTRY
+	@deploy/release/image
+
+.PHONY: release-index
+release-index: ## one name for both platforms' images: REGISTRY/kadr:VERSION
+	@deploy/release/index
+
+.PHONY: release-publish
+release-publish: ## checksums of build/release, and a draft of the release
+	@deploy/release/publish
+
+.PHONY: deploy
+deploy: ## VERSION to the server DEPLOY_HOST by SSH, and back when it does not get healthy
+	@deploy/server/deploy
 
 ##@ Write
 
