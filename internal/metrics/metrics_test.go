@@ -201,7 +201,16 @@ func TestFiguresThatCannotBeRead(t *testing.T) {
 		scrape(t, m)
 		time.Sleep(10 * time.Second)
 		wantLines(t, scrape(t, m), "kadr_images 5", "kadr_figures_failures_total 2")
-		time.Sleep(time.Minute)
+		time.Sleep(10 * time.Minute)
+		go func() { _, _ = m.Gatherer().Gather() }()
+		synctest.Wait()
+		start := time.Now()
+		m.Close() // while it hangs
+		synctest.Wait()
+		wantLines(t, scrape(t, m), "kadr_figures_failures_total 3")
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("it hung for another %s", waited)
+		}
 	})
 }
 
