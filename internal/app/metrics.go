@@ -127,6 +127,7 @@ func (m *metering) close() error {
 	if m == nil {
 		return nil
 	}
+	m.Metrics.Close()
 	if err := m.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		return err
 	}

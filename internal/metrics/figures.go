@@ -31,6 +31,7 @@ const (
 
 // figures keeps what was read last. It is read because somebody looks, so that nothing is read where nobody does.
 type figures struct {
+	ctx      context.Context // of the readings; Metrics.Close ends it
 	read     func(context.Context) (Figures, error)
 	readings []reading[Figures]
 	at, fail *prometheus.Desc
@@ -43,9 +44,9 @@ type figures struct {
 	failures uint64
 }
 
-func newFigures(read func(context.Context) (Figures, error)) *figures {
+func newFigures(ctx context.Context, read func(context.Context) (Figures, error)) *figures {
 	return &figures{
-		read: read, readings: figureReadings(),
+		ctx: ctx, read: read, readings: figureReadings(),
 		at:   describe("figures_timestamp_seconds", "When the figures were read that say how much there is."),
 		fail: describe("figures_failures_total", "How often they could not be read."),
 	}
@@ -73,7 +74,7 @@ func (f *figures) current() (figures Figures, taken time.Time, failures uint64) 
 
 func (f *figures) refresh(done chan<- struct{}) {
 	defer close(done)
-	ctx, cancel := context.WithTimeout(context.Background(), figuresTimeout)
+	ctx, cancel := context.WithTimeout(f.ctx, figuresTimeout)
 	defer cancel()
 	start := time.Now()
 	read, err := f.read(ctx)

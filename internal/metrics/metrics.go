@@ -10,6 +10,7 @@
 package metrics
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -31,15 +32,19 @@ type Metrics struct {
 	http     httpMetrics
 	work     workMetrics
 	figures  *figures
+
+	ctx  context.Context // until Close
+	stop context.CancelFunc
 }
 
 // Labels are the values of labels that are known beforehand, so that their counters are there, with 0, from the start: a rate
 // can only be taken of what was there before.
 type Labels struct{ UploadOutcomes, Sweeps []string }
 
-// New returns Metrics with nothing counted.
+// New returns Metrics with nothing counted. The caller must Close them.
 func New(version string, labels Labels) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry()}
+	m.ctx, m.stop = context.WithCancel(context.Background())
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "build_info", Help: "The version that runs; always 1.",
 	}, []string{"version", "go_version"})
@@ -49,6 +54,9 @@ func New(version string, labels Labels) *Metrics {
 	m.work = newWorkMetrics(m.registry, labels.Sweeps)
 	return m
 }
+
+// Close ends a reading of the Figures that is under way: whoever closes its sources need not wait for it.
+func (m *Metrics) Close() { m.stop() }
 
 // Gatherer returns what the page is made of.
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }

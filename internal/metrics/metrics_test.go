@@ -143,17 +143,16 @@ func TestPageAnswersToReadersOnly(t *testing.T) {
 func TestFiguresAreReadNowAndThen(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var reads atomic.Int64
-		takes := time.Duration(0)
+		var reads, takes atomic.Int64
 		m := newMetrics(func(context.Context) (metrics.Figures, error) {
-			time.Sleep(takes)
+			time.Sleep(time.Duration(takes.Load()))
 			return metrics.Figures{Images: 40 + reads.Add(1)}, nil
 		})
 		for range 5 {
 			wantLines(t, scrape(t, m), "kadr_images 41")
 			time.Sleep(10 * time.Second)
 		}
-		takes = 6 * time.Second // the next one, which makes the one after it come two minutes later
+		takes.Store(int64(6 * time.Second)) // the next one, which makes the one after it come two minutes later
 		time.Sleep(10 * time.Second)
 		start := time.Now()
 		wantLines(t, scrape(t, m), "kadr_images 41")
@@ -165,12 +164,12 @@ func TestFiguresAreReadNowAndThen(t *testing.T) {
 		if waited := time.Since(start); waited != 0 {
 			t.Errorf("the next one waited %s", waited)
 		}
-		time.Sleep(takes)
+		time.Sleep(6 * time.Second)
 		for range 11 {
 			wantLines(t, scrape(t, m), "kadr_images 42")
 			time.Sleep(10 * time.Second)
 		}
-		takes = 0
+		takes.Store(0)
 		time.Sleep(10 * time.Second)
 		wantLines(t, scrape(t, m), "kadr_images 43")
 	})
@@ -180,9 +179,10 @@ func TestFiguresAreReadNowAndThen(t *testing.T) {
 func TestFiguresThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		gone := true
+		var gone atomic.Bool
+		gone.Store(true)
 		m := newMetrics(func(ctx context.Context) (metrics.Figures, error) {
-			if !gone {
+			if !gone.Load() {
 				return metrics.Figures{Images: 5}, nil
 			}
 			<-ctx.Done()
@@ -194,14 +194,23 @@ func TestFiguresThatCannotBeRead(t *testing.T) {
 			t.Error("pictures are counted that nobody has counted")
 		}
 		time.Sleep(10 * time.Minute)
-		gone = false
+		gone.Store(false)
 		wantLines(t, scrape(t, m), "kadr_images 5", "kadr_figures_failures_total 1")
-		gone = true
+		gone.Store(true)
 		time.Sleep(time.Minute)
 		scrape(t, m)
 		time.Sleep(10 * time.Second)
 		wantLines(t, scrape(t, m), "kadr_images 5", "kadr_figures_failures_total 2")
-		time.Sleep(time.Minute)
+		time.Sleep(10 * time.Minute)
+		go func() { _, _ = m.Gatherer().Gather() }()
+		synctest.Wait()
+		start := time.Now()
+		m.Close() // while it hangs
+		synctest.Wait()
+		wantLines(t, scrape(t, m), "kadr_figures_failures_total 3")
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("it hung for another %s", waited)
+		}
 	})
 }
 

@@ -35,7 +35,7 @@ type Pool struct {
 
 // Watch registers sources. It is called once.
 func (m *Metrics) Watch(s Sources) {
-	m.figures = newFigures(s.Figures)
+	m.figures = newFigures(m.ctx, s.Figures)
 	limit := prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "variant_cache_limit_bytes", Help: "Bytes that variants may take; 0: any.",
 	})
