@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -258,60 +257,5 @@ func TestComposeVariables(t *testing.T) {
 	if c.TrustedProxies[0] != netip.MustParsePrefix("10.9.8.2/32") || c.Decoders != 7 || app.MemLimit != 4<<30 ||
 		app.Image != "example/kadr:v1.2.3" || project.Services["gateway"].Image != "example/kadr-gateway:v1.2.3" {
 		t.Errorf("a variable has no effect: %+v", app)
-	}
-}
-
-// secrets runs the service's own script in a folder of the test's, with its standard input.
-func secrets(t *testing.T, dir, input string, args ...string) (output string, err error) {
-	t.Helper()
-	line := load(t).Services["secrets"].Entrypoint
-	script := strings.NewReplacer("$$", "$", "cd /var/lib/postgresql/data", "cd '"+dir+"'", "chgrp 10001", "chgrp "+strconv.Itoa(os.Getgid())).Replace(line[2])
-	cmd := exec.CommandContext(t.Context(), line[0], append([]string{line[1], script, line[3]}, args...)...)
-	cmd.Stdin = strings.NewReader(input)
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-}
-
-func TestSecretsAreMadeOnce(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "database-password")
-	step := func(input string, args ...string) string {
-		t.Helper()
-		if out, err := secrets(t, dir, input, args...); err != nil || out != "" {
-			t.Fatalf("secrets %q: %v\n%s", args, err, out)
-		}
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
-	}
-	first := step("")
-	if !regexp.MustCompile(`^[A-Za-z0-9_-]{32}\n$`).MatchString(first) {
-		t.Errorf("the first password has %d characters, or some that a URL cannot hold", len(first))
-	}
-	if again := step(""); again != first {
-		t.Error("the second start made another password")
-	}
-	second := step("", "new")
-	if second == first || len(second) != len(first) {
-		t.Error("no new password was made")
-	}
-	if given := step("given by hand", "set"); given != "given by hand" || step("") != given {
-		t.Errorf("the password that was given is %q", given)
-	}
-	for _, args := range [][]string{{"set"}, {"get"}} {
-		if out, err := secrets(t, dir, "", args...); err == nil || out == "" {
-			t.Errorf("secrets %q: %v, %q", args, err, out)
-		}
-	}
-	if step("") != "given by hand" {
-		t.Error("what failed has changed the password")
-	}
-	for name, mode := range map[string]os.FileMode{".": os.ModeDir | os.ModeSetgid | 0o750, "database-password": 0o640, "kadr.sql": 0o640} {
-		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode() != mode {
-			t.Errorf("%s: %v, %v, want %v", name, info.Mode(), err, mode)
-		}
 	}
 }

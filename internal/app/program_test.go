@@ -1,8 +1,10 @@
 package app_test
 
 import (
+	"errors"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +17,7 @@ func TestProgram(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, string){
 		"names every wrong setting":         testWrongSettings,
 		"says what it cannot open":          testCannotOpen,
+		"says whether it is ready":          testHealthcheck,
 		"lets an upload end":                testStopLetsUploadEnd,
 		"lets an upload end after a Ctrl-C": testInterruptLetsUploadEnd,
 		"stops at once when asked twice":    testSecondSignal,
@@ -97,5 +100,27 @@ func testCannotOpen(t *testing.T, binary string) {
 	}
 	if lines := strings.Count(said, "\n"); lines > 3 {
 		t.Errorf("%d lines for one fault:\n%s", lines, said)
+	}
+}
+
+// testHealthcheck asks as a container does: with the settings of the server, of which one may since be wrong.
+func testHealthcheck(t *testing.T, binary string) {
+	server := kadrServe(t, binary)
+	ask := func() (string, error) {
+		cmd := exec.CommandContext(t.Context(), binary, "healthcheck")
+		cmd.Env = []string{"KADR_LISTEN=" + server.listen, "KADR_MAX_PIXELS=many", "HTTP_PROXY=http://127.0.0.1:1"}
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	started := start(t, server, settings(t))
+	if said, err := ask(); err != nil || said != "ready\n" {
+		t.Errorf("%v: %s", err, said)
+	}
+	started.kill()
+	<-started.done
+	said, err := ask()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.HasPrefix(said, "kadr: not ready: ") || strings.Count(said, "\n") != 1 {
+		t.Errorf("a server that is gone: %v: %s", err, said)
 	}
 }
