@@ -51,6 +51,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"static":            {module},
 		"internal/bench":    {echo, server},
 		"internal/testdb":   append(adapters[:1:1], above...),
+		"internal/devtest":  {module},
 	}
 	checked := 0
 	root := filepath.Join("..", "..")
