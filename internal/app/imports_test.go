@@ -56,6 +56,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"nginx":            {module},
 		"internal/bench":   {echo, server},
 		"internal/testdb":  append(adapters[:1:1], above...),
+		"internal/devtest": {module},
 	}
 	// What is counted and traced is told without these. Only the driver's own hook can see the statements.
 	for library, rooms := range map[string]string{"github.com/prometheus": "internal/metrics", "go.opentelemetry.io": "internal/tracing internal/postgres"} {

@@ -126,7 +126,7 @@ func TestCrossOriginRequests(t *testing.T) {
 			if r.Header.Get("Access-Control-Allow-Origin") != listed {
 				t.Fatalf("%d: %v", r.StatusCode, r.Header)
 			}
-			if r.StatusCode == 429 {
+			if r.StatusCode == http.StatusTooManyRequests {
 				return
 			}
 		}
