@@ -232,8 +232,8 @@ func TestComposeSettings(t *testing.T) {
 	if !netip.MustParsePrefix(pool.Subnet).Contains(gateway) || netip.MustParsePrefix(pool.IPRange).Contains(gateway) {
 		t.Errorf("%v is not the gateway's alone: %+v", gateway, pool)
 	}
-	if grace := time.Duration(*app.StopGracePeriod); grace < c.ShutdownTimeout+5*time.Second {
-		t.Errorf("the app is killed after %v, in the midst of its %v", grace, c.ShutdownTimeout)
+	if grace := time.Duration(*app.StopGracePeriod); grace < c.ShutdownDelay+c.ShutdownTimeout+5*time.Second {
+		t.Errorf("the app is killed after %v, in the midst of its %v", grace, c.ShutdownDelay+c.ShutdownTimeout)
 	}
 	volume := app.Volumes[slices.IndexFunc(app.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Source == "pictures" })]
 	if c.StorageDir() != volume.Target {

@@ -44,6 +44,7 @@ func TestSelectorsMeanTheirPods(t *testing.T) {
 		want := map[string][]string{
 			"default-deny": {"deployment kadr", "job kadr-migrate", "cluster kadr-db"},
 			"kadr-server":  server,
+			"kadr-metrics": server,
 			"kadr-egress":  all,
 			"kadr-db":      {"cluster kadr-db"},
 			"acme-solver":  nil, // cert-manager's
@@ -74,12 +75,14 @@ func TestNetworkPolicies(t *testing.T) {
 			t.Errorf("default-deny allows something: %+v", deny)
 		}
 
-		in := policies["kadr-server"].Ingress
-		if len(in) != 1 || len(in[0].From) != 1 || in[0].From[0].NamespaceSelector == nil || len(in[0].Ports) != 1 {
-			t.Fatalf("the server is reached by more than the ingress controller: %+v", in)
-		}
-		if port := *in[0].Ports[0].Port; !hasPort(m.server(t), port) {
-			t.Errorf("the server has no port %s", port.String())
+		for policy, want := range map[string]string{"kadr-server": "http", "kadr-metrics": "metrics"} {
+			in := policies[policy].Ingress
+			if len(in) != 1 || len(in[0].From) != 1 || in[0].From[0].NamespaceSelector == nil || len(in[0].Ports) != 1 {
+				t.Fatalf("%s lets more in than one namespace to one port: %+v", policy, in)
+			}
+			if port := *in[0].Ports[0].Port; port.String() != want || !hasPort(m.server(t), port) {
+				t.Errorf("%s: the server has no port %s, or it is another's", policy, port.String())
+			}
 		}
 
 		reached := map[string]bool{}

@@ -126,20 +126,22 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestProxyBefore says how people came to it. Only one that is trusted is believed.
+// TestProxyBefore says how people came to it, and of which trace they are. Only one that is trusted is believed.
 func TestProxyBefore(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = fmt.Fprint(w, r.Header["X-Forwarded-For"], r.Header["X-Forwarded-Proto"])
+		_, _ = fmt.Fprint(w, r.Header["X-Forwarded-For"], r.Header["X-Forwarded-Proto"], r.Header["Traceparent"], r.Header["Tracestate"])
 	}))
 	t.Cleanup(server.Close)
 	for setting, c := range map[string]struct{ body, hsts string }{
-		"KADR_OUTER_PROXIES=127.0.0.0/8, 10.0.0.0/8": {"[203.0.113.9] [https]", "max-age=31536000"},
-		"KADR_OUTER_PROXIES=10.0.0.0/8":              {"[127.0.0.1] [http]", ""},
-		"KADR_OUTER_PROXIES=":                        {"[127.0.0.1] [http]", ""},
+		"KADR_OUTER_PROXIES=127.0.0.0/8, 10.0.0.0/8": {"[203.0.113.9] [https] [00-1-2-01] [a=b]", "max-age=31536000"},
+		"KADR_OUTER_PROXIES=10.0.0.0/8":              {"[127.0.0.1] [http] [] []", ""},
+		"KADR_OUTER_PROXIES=":                        {"[127.0.0.1] [http] [] []", ""},
 	} {
 		g := nginxtest.Run(t, nginxtest.Config{Upstream: server.Listener.Addr().String(), Storage: t.TempDir(), Workers: 1, Settings: []string{setting}})
-		r := ask(t, g.URL, "GET", "/api/x", map[string]string{"X-Forwarded-For": "198.51.100.1, 203.0.113.9, 10.1.2.3", "X-Forwarded-Proto": "https"})
+		r := ask(t, g.URL, "GET", "/api/x", map[string]string{
+			"X-Forwarded-For": "198.51.100.1, 203.0.113.9, 10.1.2.3", "X-Forwarded-Proto": "https", "Traceparent": "00-1-2-01", "Tracestate": "a=b",
+		})
 		if r.Body != c.body || r.Header.Get("Strict-Transport-Security") != c.hsts {
 			t.Errorf("%s: %+v", setting, r)
 		}
