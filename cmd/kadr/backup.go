@@ -89,7 +89,7 @@ func printReport(w io.Writer, r backup.Report) {
 	}
 	fmt.Fprintf(w, "Backup%s: %d files (%d bytes), of which %d (%d bytes) were copied, and %d rows, in %s.\n",
 		name, m.Blobs.Count, m.Blobs.Bytes, r.NewFiles, r.NewBytes, rows, r.Took.Round(time.Millisecond))
-	fmt.Fprintf(w, "Everything that was acknowledged before %s is in it", m.CompleteUntil.Format("2006-01-02 15:04:05.000Z"))
+	fmt.Fprintf(w, "Everything that was acknowledged before %s is in it", r.Until.Format("2006-01-02 15:04:05.000Z"))
 	if m.Missing > 0 {
 		fmt.Fprintf(w, ", but for %d files that are missing", m.Missing)
 	}

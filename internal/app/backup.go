@@ -16,6 +16,9 @@ import (
 
 // WithBackup runs fn with what makes backups of the instance, and with a folder for temporary files. The server may run
 // beside it. Unlike the other commands it does not bring the database up to date: a backup is also what is made before.
+//
+// The process should end at once afterwards: what fn's backup holds is released by that end, so that nothing at all is
+// acknowledged between the backup and the end of the command.
 func WithBackup(
 	ctx context.Context, cfg config.Config, log *slog.Logger, version string, fn func(s *backup.Service, temp string) error,
 ) (err error) {
@@ -33,7 +36,13 @@ func WithBackup(
 		return err
 	}
 	d := &database{cluster: cluster}
-	defer func() { err = errors.Join(err, d.close()) }()
+	var store *postgres.BackupStore
+	defer func() {
+		err = errors.Join(err, d.close())
+		if store != nil {
+			store.Leave() // last of all
+		}
+	}()
 	status, err := db.ReadStatus(ctx, url)
 	if err != nil {
 		return err
@@ -49,7 +58,8 @@ func WithBackup(
 		return err
 	}
 	program := backup.Program{Version: version, Schema: status.Latest}
-	return fn(backup.New(postgres.NewBackupStore(d.DB), blobs, program), filepath.Join(cfg.StorageDir(), "tmp"))
+	store = postgres.NewBackupStore(d.DB)
+	return fn(backup.New(store, blobs, program), filepath.Join(cfg.StorageDir(), "tmp"))
 }
 
 // Restore runs restore with what brings the instance back, and then examine with a doctor for the new instance. No server

@@ -37,9 +37,11 @@ type Store interface {
 	// Blobs returns up to limit of the blobs that an image refers to, in the order of their refs, after the given one or
 	// from the first. Each page is of another moment.
 	Blobs(ctx context.Context, after *blob.Ref, limit int) ([]Blob, error)
-	// Snapshot calls fn with the database as it is at one moment. Until fn returns no blob is removed by anybody, and for
-	// hold at most nothing that is dumped is written to by anybody: those who want to wait.
+	// Snapshot calls fn with the database as it is at one moment. Until Release, or an error, no blob is removed by anybody,
+	// and for hold at most nothing that is dumped is written to by anybody: those who want to wait.
 	Snapshot(ctx context.Context, hold time.Duration, fn func(Snapshot) error) error
+	// Release lets everybody write and remove again. It may be called again.
+	Release()
 }
 
 // Snapshot is the database at one moment. It is for one goroutine.
@@ -69,7 +71,8 @@ const MaxHold = 20 * time.Second
 // Options say how to back up; the zero value copies what is new and makes nobody wait.
 type Options struct {
 	// Hold is how long writes may wait at most, at the end of the backup, so that everything acknowledged before that end
-	// is in it. When the end takes longer, or with 0, Report.Until is earlier than the end.
+	// is in it. They wait until the Store is released, or old backups are removed. When the end takes longer, or with 0,
+	// Report.Until is earlier than the end.
 	Hold time.Duration
 	// Verify reads the files again that an earlier backup put into the folder, and replaces damaged ones.
 	Verify bool
@@ -89,6 +92,7 @@ type Progress struct {
 type Report struct {
 	Name     string // of the backup, in a folder
 	Manifest Manifest
+	Until    time.Time     // by the database's clock: what was acknowledged before is in it
 	NewFiles int64         // that had to be copied
 	NewBytes int64         // of them
 	Took     time.Duration // so far
@@ -143,7 +147,8 @@ func (s *Service) manifest(started time.Time) Manifest {
 	return Manifest{Kind: kind, Format: format, Kadr: s.program.Version, Schema: s.program.Schema, StartedAt: started.UTC()}
 }
 
-// write makes one backup. done is called when it is whole, and while writes still wait.
+// write makes one backup. done is called when it is whole, and while writes still wait; they do so until the Store is
+// released.
 func (s *Service) write(ctx context.Context, to sink, opts Options, done func(Report) error) error {
 	w := &writer{Service: s, to: to, opts: opts, started: time.Now()}
 	old, err := to.spool()
@@ -182,7 +187,7 @@ func (s *Service) write(ctx context.Context, to sink, opts Options, done func(Re
 			return err
 		}
 		return done(Report{
-			Name: name, Manifest: m, NewFiles: w.newFiles, NewBytes: w.newBytes, Took: time.Since(w.started),
+			Name: name, Manifest: m, Until: snap.Until(ctx).UTC(), NewFiles: w.newFiles, NewBytes: w.newBytes, Took: time.Since(w.started),
 		})
 	})
 }

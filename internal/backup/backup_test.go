@@ -41,12 +41,12 @@ func TestUnderLoad(t *testing.T) {
 				if n := load.acknowledged.Load() - acknowledged; n > 0 {
 					t.Errorf("%d writes were acknowledged after the end", n)
 				}
-				if age := time.Since(report.Manifest.CompleteUntil); age > time.Minute || age < -time.Minute {
-					t.Errorf("complete until %s", report.Manifest.CompleteUntil)
+				if age := time.Since(report.Until); age > time.Minute || age < -time.Minute {
+					t.Errorf("complete until %s", report.Until)
 				}
 				return nil
 			}
-			s := r.backups()
+			s, release := r.backups()
 			s.EachPass(func(n int) {
 				from := load.acknowledged.Load()
 				for deadline := time.Now().Add(10 * time.Second); load.acknowledged.Load() < from+60; time.Sleep(time.Millisecond) {
@@ -63,6 +63,7 @@ func TestUnderLoad(t *testing.T) {
 			} else {
 				err = s.ToFolder(t.Context(), folder, opts, done)
 			}
+			release()
 			load.stop()
 			if err != nil {
 				t.Fatal(err)
@@ -190,7 +191,8 @@ func TestHoldIsBounded(t *testing.T) {
 	r := newRig(t)
 	r.addMany(2)
 	uploaded := make(chan image.Image)
-	err := r.backups().ToFolder(t.Context(), t.TempDir(), backup.Options{Hold: 50 * time.Millisecond}, func(report backup.Report) error {
+	s, _ := r.backups()
+	err := s.ToFolder(t.Context(), t.TempDir(), backup.Options{Hold: 50 * time.Millisecond}, func(report backup.Report) error {
 		start := time.Now()
 		go func() {
 			img, err := r.upload(t.Context(), []byte("waits"))
@@ -220,7 +222,8 @@ func TestRemovalsAreHeldOff(t *testing.T) {
 	r := newRig(t)
 	img := r.add([]byte("about to go"))
 	dir := t.TempDir()
-	err := r.backups().ToFolder(t.Context(), dir, backup.Options{}, func(backup.Report) error {
+	s, release := r.backups()
+	err := s.ToFolder(t.Context(), dir, backup.Options{}, func(backup.Report) error {
 		if err := r.delete(t.Context(), img); err != nil {
 			t.Error(err)
 		}
@@ -232,6 +235,7 @@ func TestRemovalsAreHeldOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	release()
 	removed, err := r.images.RemoveBlob(t.Context(), img.Ref, func(ctx context.Context) error { return r.blobs.Remove(ctx, img.Ref) })
 	if err != nil || !removed {
 		t.Errorf("they are not removed afterwards: %t, %v", removed, err)
@@ -327,7 +331,8 @@ func TestFolderOfSomebodyElse(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	img := r.add([]byte("mine"))
-	err := r.backups().ToFolder(t.Context(), r.dir, backup.Options{Keep: 1}, func(backup.Report) error { return nil })
+	s, _ := r.backups()
+	err := s.ToFolder(t.Context(), r.dir, backup.Options{Keep: 1}, func(backup.Report) error { return nil })
 	if err == nil || !strings.Contains(err.Error(), "folder of Kadr's backups") {
 		t.Errorf("the storage as a folder of backups: %v", err)
 	}
@@ -341,8 +346,10 @@ func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	dir := t.TempDir()
-	err := r.backups().ToFolder(t.Context(), dir, backup.Options{}, func(backup.Report) error {
-		err := r.backups().ToFolder(t.Context(), dir, backup.Options{}, func(backup.Report) error { return nil })
+	s, _ := r.backups()
+	err := s.ToFolder(t.Context(), dir, backup.Options{}, func(backup.Report) error {
+		other, _ := r.backups()
+		err := other.ToFolder(t.Context(), dir, backup.Options{}, func(backup.Report) error { return nil })
 		if !errors.Is(err, backup.ErrBusy) {
 			t.Errorf("a second backup: %v", err)
 		}

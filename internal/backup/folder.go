@@ -77,6 +77,7 @@ func (s *Service) ToFolder(ctx context.Context, dir string, opts Options, done f
 		return err
 	}
 	if opts.Keep > 0 {
+		s.store.Release() // that may take long
 		return prune(ctx, dir, opts.Keep)
 	}
 	return nil

@@ -171,10 +171,13 @@ func TestOtherVersions(t *testing.T) {
 			r.exec(`CREATE TABLE albums (id text PRIMARY KEY, account text REFERENCES accounts (id))`)
 			r.exec(`CREATE FUNCTION images_added() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`)
 		}
-		s := backup.New(postgres.NewBackupStore(from.db), from.blobs, backup.Program{Version: "v9", Schema: version})
+		store := postgres.NewBackupStore(from.db)
+		defer store.Release()
+		s := backup.New(store, from.blobs, backup.Program{Version: "v9", Schema: version})
 		if err := s.ToFolder(t.Context(), to, backup.Options{}, func(backup.Report) error { return nil }); err != nil {
 			t.Fatal(err)
 		}
+		store.Release()
 	}
 	dropTable(t, dir, "signing_keys")
 

@@ -151,18 +151,22 @@ func (r *rig) file(ref blob.Ref) string {
 	return filepath.Join(r.dir, filepath.FromSlash(blob.Path(ref)))
 }
 
-// backups returns what makes them.
-func (r *rig) backups() *backup.Service {
-	return backup.New(postgres.NewBackupStore(r.db), r.blobs, backup.Program{Version: "test", Schema: schema()})
+// backups returns what makes a backup, and what ends it.
+func (r *rig) backups() (s *backup.Service, release func()) {
+	store := postgres.NewBackupStore(r.db)
+	r.t.Cleanup(store.Release)
+	return backup.New(store, r.blobs, backup.Program{Version: "test", Schema: schema()}), store.Release
 }
 
 // toFolder makes a backup and returns what was said of it.
 func (r *rig) toFolder(dir string, opts backup.Options) (report backup.Report) {
 	r.t.Helper()
-	err := r.backups().ToFolder(r.t.Context(), dir, opts, func(got backup.Report) error {
+	s, release := r.backups()
+	err := s.ToFolder(r.t.Context(), dir, opts, func(got backup.Report) error {
 		report = got
 		return nil
 	})
+	release()
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -173,7 +177,9 @@ func (r *rig) toFolder(dir string, opts backup.Options) (report backup.Report) {
 func (r *rig) toStream() []byte {
 	r.t.Helper()
 	var tar bytes.Buffer
-	err := r.backups().ToStream(r.t.Context(), &tar, r.t.TempDir(), backup.Options{}, func(backup.Report) error { return nil })
+	s, release := r.backups()
+	err := s.ToStream(r.t.Context(), &tar, r.t.TempDir(), backup.Options{}, func(backup.Report) error { return nil })
+	release()
 	if err != nil {
 		r.t.Fatal(err)
 	}

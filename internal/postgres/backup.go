@@ -10,13 +10,18 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/kadr-app/kadr/internal/backup"
 	"github.com/kadr-app/kadr/internal/blob"
 )
 
-// BackupStore shows the whole database as it is at one moment; it implements backup.Store.
-type BackupStore struct{ db *DB }
+// BackupStore shows the whole database as it is at one moment; it implements backup.Store. It is for one backup at a time.
+type BackupStore struct {
+	db    *DB
+	guard *pgx.Conn // holds removals off, from Snapshot to Release
+	pause *pause    // on guard's connection
+}
 
 var _ backup.Store = (*BackupStore)(nil)
 
@@ -73,20 +78,56 @@ func neededBlobs(ctx context.Context, q querier, after *blob.Ref, limit int) ([]
 
 // Snapshot implements backup.Store.
 func (s *BackupStore) Snapshot(ctx context.Context, hold time.Duration, fn func(backup.Snapshot) error) error {
-	guard, err := s.db.dedicated(ctx)
+	err := s.snapshot(ctx, hold, fn)
 	if err != nil {
+		s.Release()
+	}
+	return err
+}
+
+// Release implements backup.Store.
+func (s *BackupStore) Release() {
+	if s.pause != nil {
+		s.pause.end()
+		s.pause = nil
+	}
+	if s.guard != nil {
+		hangUp(context.Background(), s.guard)
+		s.guard = nil
+	}
+}
+
+// Leave is Release by the end of this process, which should follow at once. The server is kept busy for a moment, and so
+// notices that end only after those have who wait for it: nobody sees something acknowledged before the end of a backup
+// that is not in it.
+func (s *BackupStore) Leave() {
+	if s.pause == nil {
+		return
+	}
+	s.pause.mu.Lock()
+	defer s.pause.mu.Unlock()
+	if s.pause.tx == nil {
+		return
+	}
+	s.pause.timer.Stop()
+	s.pause.tx = nil // this process asks nothing more of it
+	server := s.guard.PgConn().Frontend()
+	server.Send(&pgproto3.Query{String: `SELECT pg_sleep(0.1)`})
+	_ = server.Flush() // where it fails the connection is gone, and with it what it held
+}
+
+func (s *BackupStore) snapshot(ctx context.Context, hold time.Duration, fn func(backup.Snapshot) error) (err error) {
+	s.Release() // of the last backup
+	if s.guard, err = s.db.dedicated(ctx); err != nil {
 		return translate(err, "snapshot", nil)
 	}
-	defer hangUp(ctx, guard)
 	// It waits for the removals that are at work; those that come find it taken, and leave the blob to a sweep.
-	if _, err := guard.Exec(ctx, `SELECT pg_advisory_lock($1)`, int64(removalLock)); err != nil {
+	if _, err := s.guard.Exec(ctx, `SELECT pg_advisory_lock($1)`, int64(removalLock)); err != nil {
 		return translate(err, "hold removals off", nil)
 	}
-	pause, err := pauseWrites(ctx, guard, hold)
-	if err != nil {
+	if s.pause, err = pauseWrites(ctx, s.guard, hold); err != nil {
 		return translate(err, "pause writes", nil)
 	}
-	defer pause.end()
 
 	reader, err := s.db.dedicated(ctx)
 	if err != nil {
@@ -97,7 +138,7 @@ func (s *BackupStore) Snapshot(ctx context.Context, hold time.Duration, fn func(
 	if err != nil {
 		return translate(err, "snapshot", nil)
 	}
-	snap := &snapshot{tx: tx, pause: pause}
+	snap := &snapshot{tx: tx, pause: s.pause}
 	if err := tx.QueryRow(ctx, schemaVersionSQL).Scan(&snap.schema); err != nil {
 		return translate(err, "snapshot", nil)
 	}
