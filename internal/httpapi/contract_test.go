@@ -110,6 +110,12 @@ func TestContract(t *testing.T) {
 		if op.RequestBody != nil {
 			needed = append(needed, 408, 413, 415)
 		}
+		if strings.HasPrefix(op.path, "/api/") || strings.HasPrefix(op.path, "/i/") { // they need the database
+			needed = append(needed, 503)
+			if op.method != "GET" {
+				needed = append(needed, 507)
+			}
+		}
 		for _, p := range op.Parameters {
 			if p.Value.Example == nil {
 				t.Errorf("%s: the parameter %s has no example", id, p.Value.Name)
