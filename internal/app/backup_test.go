@@ -79,19 +79,36 @@ func testBackupToStream(t *testing.T, binary string) {
 // refusedBesideRestore starts a server while a restore waits for its archive.
 func refusedBesideRestore(t *testing.T, binary string, env []string) {
 	t.Helper()
-	cmd := commandOf(binary, env, "restore", "-")
-	stdin, err := cmd.StdinPipe()
-	if err == nil {
-		err = cmd.Start()
+	var stop func()
+	begin := func() (ended <-chan struct{}) {
+		cmd := commandOf(binary, env, "restore", "-")
+		stdin, err := cmd.StdinPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = cmd.Wait() // it fails, for there is no archive
+		}()
+		stop = func() {
+			_ = stdin.Close()
+			<-done
+		}
+		return done
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		_ = stdin.Close()
-		_ = cmd.Wait() // it fails, for there is no archive
-	}()
+	ended := begin()
+	defer func() { stop() }()
 	eventually(t, "the restore is at work", func() bool {
+		select {
+		case <-ended: // the doctor was there first
+			ended = begin()
+			time.Sleep(100 * time.Millisecond)
+		default:
+		}
 		said, code := command(t, binary, env, nil, nil, "doctor")
 		return code == 1 && strings.Contains(said, "the storage is in use")
 	})
