@@ -45,6 +45,7 @@ func newLauncher() *launcher {
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
+		defer relaxTimers()()
 		for start := range l.starts {
 			start()
 		}
