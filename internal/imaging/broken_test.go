@@ -102,6 +102,25 @@ func TestWhatBrowsersShrugOffIsAccepted(t *testing.T) {
 	}
 }
 
+// TestEachPictureIsJudgedByItself: what a decoder had against the pictures before must not hide what it has against this one.
+func TestEachPictureIsJudgedByItself(t *testing.T) {
+	t.Parallel()
+	p := newPool(t, imaging.PoolConfig{Workers: 1})
+	judge := func(file []byte) error {
+		_, err := p.Ingest(t.Context(), tempFile(t, file), imaging.IngestRequest{})
+		return err
+	}
+	whole := encode(t, imaging.JPEG, noise(200, 150))
+	first := 4 + int(whole[4])<<8 + int(whole[5]) // where the second segment begins
+	odd := slices.Concat(whole[:first], []byte("stray bytes"), whole[first:])
+	for range 30 {
+		if err := judge(odd); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = wantError(t, judge(slices.Concat(whole[:9000], []byte{0xff, 0xd9})), imaging.ErrBroken)
+}
+
 func TestNotAPicture(t *testing.T) {
 	t.Parallel()
 	for name, file := range map[string][]byte{

@@ -34,6 +34,15 @@ take_log(char *to)
 	g_mutex_unlock(&log_lock);
 }
 
+/* What was said of another picture must not be in the way: libvips keeps all that was not an error in the end, repeats it
+ * with each warning, and the room for warnings is short. */
+static void
+begin(void)
+{
+	vips_error_clear();
+	take_log(NULL);
+}
+
 static int
 fail(char *error)
 {
@@ -79,6 +88,7 @@ kadr_header(const KadrSource *source, KadrHeader *header, char *error)
 {
 	VipsImage *image = NULL;
 
+	begin();
 	if (kadr_load(source, 1, 0, 1, &image))
 		return fail(error);
 	header->width = vips_image_get_width(image);
@@ -90,7 +100,6 @@ kadr_header(const KadrSource *source, KadrHeader *header, char *error)
 	header->interlaced = vips_image_get_typeof(image, "jpeg-multiscan") != 0 ||
 		vips_image_get_typeof(image, "interlaced") != 0;
 	g_object_unref(image);
-	take_log(NULL);
 	return 0;
 }
 
@@ -99,7 +108,7 @@ kadr_run(KadrJob *job)
 {
 	int result;
 
-	take_log(NULL);
+	begin();
 	result = kadr_make(job);
 	take_log(job->warning);
 	return result ? fail(job->error) : 0;
@@ -111,14 +120,13 @@ kadr_locate(const KadrSource *source, int frames, int shrink, int *rows)
 	VipsImage *image = NULL;
 	int failed = 0;
 
+	begin();
 	*rows = 0;
 	if (!kadr_load(source, shrink, 0, frames, &image)) {
 		*rows = image->Ysize;
 		failed = kadr_scan(image, 0);
 		g_object_unref(image);
 	}
-	vips_error_clear();
-	take_log(NULL);
 	return failed;
 }
 
