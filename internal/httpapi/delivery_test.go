@@ -21,7 +21,6 @@ func TestSameFromServerAndGateway(t *testing.T) {
 	gateway := nginxtest.Run(t, nginxtest.Config{Upstream: accel.app.Addr().String(), Storage: direct.dir})
 	anna := direct.person(t)
 	behind := accel.behind(gateway.Address)
-
 	picture := jpegOf("both ways", 700, 500)
 	img := anna.stored(picture, "?filename=%D0%97%D0%B0%D0%BA%D0%B0%D1%82.jpg&visibility=public")
 	private := anna.stored(pngOf("both ways, private", 400, 300), "?visibility=private")
@@ -58,6 +57,33 @@ func TestSameFromServerAndGateway(t *testing.T) {
 		"traversal": {"/i/a%2f..%2f..%2fi%2fb"}, "dots": {"/i/../_storage/blobs/x"}, "no id": {"/i/x.jpg"}, "no such format": {"/i/" + img.ID + ".heic"},
 		"bad parameter": {img.URL + "?w=x"}, "storage": {"/_storage/blobs/"}, "temporary files": {"/_storage/tmp/"}, "inside": {"/_storage/blobs/../tmp/"},
 	})
+	haveTheSame(t, direct, behind, anna, requests)
+}
+
+// TestSameForPagesElsewhere: what pages of other origins may do is the same too, whoever sends the picture.
+func TestSameForPagesElsewhere(t *testing.T) {
+	t.Parallel()
+	direct := newInstance(t, "CORS_ORIGINS="+listed)
+	accel := direct.replica(t, "DELIVERY=accel", "CORS_ORIGINS="+listed)
+	gateway := nginxtest.Run(t, nginxtest.Config{Upstream: accel.app.Addr().String(), Storage: direct.dir})
+	anna := direct.person(t)
+	public := anna.stored(pngOf("elsewhere, public", 400, 300), "?visibility=public")
+	private := anna.stored(pngOf("elsewhere, private", 400, 300), "?visibility=private")
+	requests := map[string][]string{}
+	for name, link := range map[string]string{
+		"public": public.URL, "public variant": public.ThumbnailURL, "private": private.URL, "private variant": private.ThumbnailURL,
+	} {
+		requests[name+", listed"] = []string{link, "Origin: " + listed}
+		requests[name+", unlisted"] = []string{link, "Origin: " + unlisted}
+		requests[name+", range"] = []string{link, "Origin: " + listed, "Range: bytes=0-9"}
+		requests[name+", known"] = []string{link, "Origin: " + listed, "If-None-Match: *"}
+	}
+	haveTheSame(t, direct, accel.behind(gateway.Address), anna, requests)
+}
+
+// haveTheSame asks two instances of one database for the same: paths and headers, by method, as anna and as a stranger, twice.
+func haveTheSame(t *testing.T, direct, behind *instance, anna *client, requests map[string][]string) {
+	t.Helper()
 	for _, method := range []string{"GET", "HEAD"} {
 		for _, who := range []string{"owner", "stranger"} {
 			for _, name := range slices.Sorted(maps.Keys(requests)) {
