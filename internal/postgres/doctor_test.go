@@ -229,6 +229,8 @@ func TestDoctorUsageBesideUploads(t *testing.T) {
 			t.Fatalf("%v, %v", ok, err)
 		}
 	}
+	for len(check()) < 3 || check()[1].Images == 0 { // however slow the uploads are
+	}
 	stop()
 	uploads.Wait()
 	if all := check(); len(all) != 3 || all[1].AccountName != "bert" || all[1].Images == 0 || all[1].Bytes != 10*all[1].Images {

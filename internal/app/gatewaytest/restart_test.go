@@ -13,6 +13,10 @@ import (
 	"time"
 )
 
+// settle is how long whoever replaces servers waits after one is ready, before the next has to go: longer than the gateway tries
+// to connect (proxy_connect_timeout), so that nobody who was turned away by the one meets the other just as it goes.
+const settle = 2500 * time.Millisecond
+
 // TestRollingRestart replaces both servers, one after the other, twice, while people upload, look and list. Not one request
 // fails, and what was acknowledged is there.
 func TestRollingRestart(t *testing.T) {
@@ -64,6 +68,7 @@ func TestRollingRestart(t *testing.T) {
 		for _, s := range r.servers {
 			s.stop(t)
 			s.start(t)
+			time.Sleep(settle)
 		}
 	}
 	close(stop)
