@@ -7,5 +7,5 @@ import "embed"
 // Files has index.html, favicon.svg, css/, icons/ and js/. Tests (*.test.mjs) and js/package.json, which only tells
 // Node.js that the .js files are ES modules, stay out.
 //
-//go:embed index.html favicon.svg css/*.css icons/*.svg js/*.js js/components/*.js
+//go:embed index.html sw.js manifest.webmanifest favicon.svg css/*.css icons/*.svg icons/*.png locales/*.json js/*.js js/components/*.js js/pages/*.js
 var Files embed.FS

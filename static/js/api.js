@@ -1,215 +1,134 @@
 /**
- * The contract, as the page uses it: the only place that calls `fetch`. A method is named after its `operationId`,
- * answers what the contract says, and throws a `Problem` for everything else.
+ * The contract, as the pages use it: the only place that calls `fetch`. Calls are named by their `operationId`; whatever
+ * is no success becomes a `Problem`.
  */
 
 import { networkProblem, problemOf } from './problem.js';
 
-/** @typedef {import('../../gen/browser/api').components['schemas']} Schemas */
-/** @typedef {{ cursor?: string, limit?: number }} PageQuery */
-/** @typedef {{ image: Schemas['Image'], duplicate: boolean }} UploadResult */
-/**
- * @typedef {object} CallOptions
- * @property {Record<string, string | number | undefined>} [query]
- * @property {unknown} [json]
- * @property {unknown} [patch] a merge patch
- * @property {FormData} [form]
- * @property {string} [ifMatch]
- * @property {AbortSignal} [signal]
- */
+/** Every operation that the pages use. A test holds it against the contract. */
+export const OPERATIONS = /** @type {const} */ ({
+  createAccount: 'POST /api/v1/accounts',
+  getAccount: 'GET /api/v1/account',
+  updateAccount: 'PATCH /api/v1/account',
+  deleteAccount: 'DELETE /api/v1/account',
+  getAccountUsage: 'GET /api/v1/account/usage',
+  listAccountImages: 'GET /api/v1/accounts/{name}/images',
+  createSession: 'POST /api/v1/sessions',
+  listSessions: 'GET /api/v1/sessions',
+  deleteSessions: 'DELETE /api/v1/sessions',
+  deleteCurrentSession: 'DELETE /api/v1/sessions/current',
+  deleteSession: 'DELETE /api/v1/sessions/{id}',
+  createAPIKey: 'POST /api/v1/api-keys',
+  listAPIKeys: 'GET /api/v1/api-keys',
+  deleteAPIKey: 'DELETE /api/v1/api-keys/{id}',
+  uploadImage: 'POST /api/v1/images',
+  createUpload: 'POST /api/v1/uploads',
+  getUpload: 'GET /api/v1/uploads/{id}',
+  appendUpload: 'PATCH /api/v1/uploads/{id}',
+  completeUpload: 'POST /api/v1/uploads/{id}/complete',
+  deleteUpload: 'DELETE /api/v1/uploads/{id}',
+  listImages: 'GET /api/v1/images',
+  bulkUpdateImages: 'POST /api/v1/images/bulk',
+  getImage: 'GET /api/v1/images/{id}',
+  updateImage: 'PATCH /api/v1/images/{id}',
+  deleteImage: 'DELETE /api/v1/images/{id}',
+  listFeed: 'GET /api/v1/feed',
+  getInstance: 'GET /api/v1/instance',
+});
+
+/** @typedef {keyof typeof OPERATIONS} Operation */
 
 /**
- * Finds out where the API is. It is where the page is, unless the page itself says otherwise in
- * `<meta name="kadr-api" content="https://…">`, or a development server shows it on port 5500 of this machine: then the
- * API runs beside it on 8080. The API has to list the page's origin in KADR_CORS_ORIGINS.
+ * Finds out where the API is: where the page is, unless the page says otherwise in `<meta name="kadr-api">`, or a
+ * development server shows it on port 5500 of this machine. Then the API runs beside it on 8080, and has to list the
+ * page's origin in KADR_CORS_ORIGINS.
  * @param {{ hostname: string, port: string }} location
  * @param {string} [named] what the page says
- * @returns {string} what comes before `/api/v1`
  */
 export function apiBase(location, named = '') {
-  if (named !== '') return named.replace(/\/$/, '');
+  if (named) return named.replace(/\/$/, '');
   const here = location.hostname === 'localhost' || location.hostname === '127.0.0.1';
   return here && location.port === '5500' ? `http://${location.hostname}:8080` : '';
 }
 
-/** Dispatches `unauthenticated` when a call that needs a login finds that there is none (any more). */
-export class API extends EventTarget {
+/**
+ * Gets one of the pages' own files.
+ * @param {string} path
+ */
+export async function fetchFile(path) {
+  const response = await fetch(path).catch((error) => { throw networkProblem(error); });
+  if (!response.ok) throw await problemOf(response);
+  return response;
+}
+
+export class API {
   #fetch;
+
+  /**
+   * Asked when a call needs somebody to be signed in and nobody is (any more). After a yes the call is made again.
+   * @type {() => Promise<boolean>}
+   */
+  signIn = async () => false;
 
   /** @param {{ base?: string, fetch?: typeof globalThis.fetch }} [options] */
   constructor({ base = '', fetch = globalThis.fetch.bind(globalThis) } = {}) {
-    super();
     this.base = base;
     this.#fetch = fetch;
   }
 
   /**
-   * Registers an account.
-   * @param {Schemas['AccountCreate']} account
-   * @returns {Promise<Schemas['Account']>}
+   * Calls an operation.
+   * @template {Operation} O
+   * @param {O} operation
+   * @param {import('./types').Call<O>} [call]
+   * @returns {Promise<import('./types').Answer<O>>} the body; undefined where there is none
    */
-  async createAccount(account) {
-    return (await this.#call('POST', '/api/v1/accounts', { json: account })).json();
+  async call(operation, call) {
+    const response = await this.send(operation, call);
+    return /** @type {any} */ (response.status === 204 ? undefined : await response.json());
   }
 
   /**
-   * Shows who is signed in.
-   * @returns {Promise<Schemas['Account'] | null>} null for a visitor
-   */
-  async getAccount() {
-    const response = await this.#send('GET', '/api/v1/account');
-    if (response.status === 401) return null;
-    return (await succeeded(response)).json();
-  }
-
-  /**
-   * Signs in. A wrong name or password is a 401 of its own kind, and does not mean that a session ended.
-   * @param {Schemas['SessionCreate']} credentials
-   * @returns {Promise<Schemas['Session']>}
-   */
-  async createSession(credentials) {
-    const response = await this.#send('POST', '/api/v1/sessions', { json: credentials });
-    return (await succeeded(response)).json();
-  }
-
-  /**
-   * Signs out. To be signed out already is as good.
-   * @returns {Promise<void>}
-   */
-  async deleteCurrentSession() {
-    const response = await this.#send('DELETE', '/api/v1/sessions/current');
-    if (response.status !== 401) await succeeded(response);
-  }
-
-  /**
-   * Uploads a picture.
-   * @param {File} file
-   * @param {{ visibility?: Schemas['Visibility'], signal?: AbortSignal }} [options]
-   * @returns {Promise<UploadResult>} `duplicate` when the account had these bytes already
-   */
-  async uploadImage(file, { visibility, signal } = {}) {
-    const form = new FormData();
-    if (visibility) form.set('visibility', visibility);
-    // Browsers write quotes in a part's file name as %22, so the name goes in a field of its own, where it can. The
-    // fields come before the file: the server reads the form as it arrives.
-    if (isFilename(file.name)) form.set('filename', file.name);
-    form.set('file', file);
-    const response = await this.#call('POST', '/api/v1/images', { form, signal });
-    return { image: await response.json(), duplicate: response.status === 200 };
-  }
-
-  /**
-   * Lists my pictures, newest first.
-   * @param {PageQuery} [page]
-   * @returns {Promise<Schemas['ImageList']>}
-   */
-  async listImages(page = {}) {
-    return (await this.#call('GET', '/api/v1/images', { query: page })).json();
-  }
-
-  /**
-   * Shows a picture's data.
-   * @param {string} id
-   * @param {{ signal?: AbortSignal }} [options]
-   * @returns {Promise<Schemas['Image']>}
-   */
-  async getImage(id, { signal } = {}) {
-    return (await this.#call('GET', imagePath(id), { signal })).json();
-  }
-
-  /**
-   * Changes what is given about a picture, and leaves the rest.
-   * @param {string} id
-   * @param {Schemas['ImagePatch']} patch
-   * @param {{ ifMatch?: string }} [options] the ETag that it must still have
-   * @returns {Promise<Schemas['Image']>}
-   */
-  async updateImage(id, patch, { ifMatch } = {}) {
-    return (await this.#call('PATCH', imagePath(id), { patch, ifMatch })).json();
-  }
-
-  /**
-   * Deletes a picture.
-   * @param {string} id
-   * @returns {Promise<void>}
-   */
-  async deleteImage(id) {
-    await this.#call('DELETE', imagePath(id));
-  }
-
-  /**
-   * Lists everybody's public pictures, newest first.
-   * @param {PageQuery} [page]
-   * @returns {Promise<Schemas['ImageList']>}
-   */
-  async listFeed(page = {}) {
-    return (await this.#call('GET', '/api/v1/feed', { query: page })).json();
-  }
-
-  /**
-   * @param {string} method
-   * @param {string} path
-   * @param {CallOptions} [options]
+   * Calls an operation, for those who want more of the answer than its body.
+   * @template {Operation} O
+   * @param {O} operation
+   * @param {import('./types').Call<O>} [call]
    * @returns {Promise<Response>} a success
    */
-  async #call(method, path, options) {
-    const response = await this.#send(method, path, options);
-    if (response.status === 401) this.dispatchEvent(new Event('unauthenticated'));
-    return succeeded(response);
+  async send(operation, call = {}) {
+    let response = await this.#request(operation, call);
+    // Wrong credentials are a 401 too; and to ask who is signed in is no reason to sign in.
+    const asks = operation === 'createSession' || operation === 'getAccount' || operation === 'deleteCurrentSession';
+    if (response.status === 401 && !asks && !call.keepalive && await this.signIn()) {
+      response = await this.#request(operation, call);
+    }
+    if (!response.ok) throw await problemOf(response);
+    return response;
   }
 
   /**
-   * @param {string} method
-   * @param {string} path
-   * @param {CallOptions} [options]
-   * @returns {Promise<Response>} any answer
+   * @param {Operation} operation
+   * @param {import('./types').Call<any>} call
    */
-  async #send(method, path, { query = {}, json, patch, form, ifMatch, signal } = {}) {
-    const search = new URLSearchParams();
-    for (const [name, value] of Object.entries(query)) {
-      if (value !== undefined) search.set(name, String(value));
-    }
+  async #request(operation, { path = {}, query = {}, body, headers: more, signal, keepalive }) {
+    const [method, template] = OPERATIONS[operation].split(' ');
+    const filled = template.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(String(Object(path)[name])));
+    const search = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined && value !== '')
+      .map(([name, value]) => [name, String(value)])).toString();
     const headers = new Headers({ Accept: 'application/json, application/problem+json' });
+    const raw = body instanceof FormData || body instanceof Blob;
     // The type of a form is left to the browser, which knows the boundary.
-    if (json !== undefined) headers.set('Content-Type', 'application/json');
-    if (patch !== undefined) headers.set('Content-Type', 'application/merge-patch+json');
-    if (ifMatch !== undefined) headers.set('If-Match', ifMatch);
-    const body = form ?? (json === undefined && patch === undefined ? undefined : JSON.stringify(json ?? patch));
-    const address = this.base + path + (String(search) === '' ? '' : `?${search}`);
+    if (body instanceof Blob) headers.set('Content-Type', 'application/octet-stream');
+    else if (body && !raw) headers.set('Content-Type', method === 'PATCH' ? 'application/merge-patch+json' : 'application/json');
+    for (const [name, value] of Object.entries(more ?? {})) headers.set(name, value);
     try {
-      return await this.#fetch(address, {
-        method, headers, body, signal, credentials: this.base === '' ? 'same-origin' : 'include', cache: 'no-cache',
+      return await this.#fetch(this.base + filled + (search && `?${search}`), {
+        method, headers, body: raw ? body : body && JSON.stringify(body), signal, keepalive,
+        credentials: this.base ? 'include' : 'same-origin', cache: 'no-cache',
       });
     } catch (error) {
       if (signal?.aborted) throw error;
       throw networkProblem(error);
     }
   }
-}
-
-/**
- * @param {Response} response
- * @returns {Promise<Response>}
- */
-async function succeeded(response) {
-  if (!response.ok) throw await problemOf(response);
-  return response;
-}
-
-/**
- * @param {string} id
- * @returns {string}
- */
-function imagePath(id) {
-  return `/api/v1/images/${encodeURIComponent(id)}`;
-}
-
-/**
- * Tells whether the contract takes a text as a file's name.
- * @param {string} name
- * @returns {boolean}
- */
-function isFilename(name) {
-  // eslint-disable-next-line no-control-regex
-  return /^[^\u0000-\u001f\u007f/\\]+$/.test(name) && [...name].length <= 255;
 }

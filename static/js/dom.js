@@ -1,11 +1,12 @@
-/** Small helpers around the DOM: delegated events, keyed lists. */
+/** Small helpers around the DOM: delegated events, keyed lists, dialogs. */
 
-/** @typedef {(target: HTMLElement, event: MouseEvent) => void} Action */
+import { element, html } from './html.js';
+import { t } from './i18n.js';
 
 /**
  * Listens once for all `data-action` buttons in an element, also those that come later.
  * @param {HTMLElement} root
- * @param {Record<string, Action>} actions
+ * @param {Record<string, (target: HTMLElement, event: MouseEvent) => void>} actions
  * @param {AbortSignal} [signal]
  */
 export function onAction(root, actions, signal) {
@@ -19,13 +20,15 @@ export function onAction(root, actions, signal) {
 
 /**
  * Finds the element that a template must have.
+ * @template {HTMLElement} [Type=HTMLElement]
  * @param {ParentNode} root
  * @param {string} selector
- * @returns {HTMLElement}
+ * @param {new () => Type} [type]
+ * @returns {Type}
  */
-export function find(root, selector) {
+export function find(root, selector, type = /** @type {any} */ (HTMLElement)) {
   const found = root.querySelector(selector);
-  if (!(found instanceof HTMLElement)) throw new Error(`no ${selector}`);
+  if (!(found instanceof type)) throw new Error(`no ${selector}`);
   return found;
 }
 
@@ -40,7 +43,7 @@ export function find(root, selector) {
  * @param {(item: Item) => HTMLElement} how.create
  */
 export function reconcile(parent, items, { key, create }) {
-  const old = new Map([...parent.children].map((child) => [/** @type {HTMLElement} */ (child).dataset.key, child]));
+  const old = new Map(Array.from(parent.children, (child) => [/** @type {HTMLElement} */ (child).dataset.key, child]));
   const wanted = items.map((item) => {
     const name = key(item);
     const kept = old.get(name);
@@ -59,13 +62,45 @@ export function reconcile(parent, items, { key, create }) {
 }
 
 /**
- * Makes a signal that aborts with its parent, or by itself.
- * @param {AbortSignal} parent
- * @returns {AbortController}
+ * Draws one of the icons in `icons/icons.svg`.
+ * @param {string} name
  */
-export function childController(parent) {
-  const controller = new AbortController();
-  if (parent.aborted) controller.abort();
-  else parent.addEventListener('abort', () => controller.abort(), { once: true, signal: controller.signal });
-  return controller;
+export function icon(name) {
+  return html`<svg class="icon" width="18" height="18" aria-hidden="true"><use href="/icons/icons.svg#${name}"></use></svg>`;
+}
+
+/**
+ * Opens a dialog on top of everything until it is closed; Escape closes it, and the focus goes back to where it was.
+ * @param {import('./html.js').Markup} content
+ * @param {{ label: string, className?: string, signal?: AbortSignal, mount?: (dialog: HTMLDialogElement) => void }} how
+ * @returns {Promise<string>} the value of the button that closed it; empty for Escape
+ */
+export function openDialog(content, { label, className = '', signal, mount }) {
+  const dialog = /** @type {HTMLDialogElement} */ (
+    element(html`<dialog class="dialog ${className}" aria-label="${label}">${content}</dialog>`));
+  document.body.append(dialog);
+  mount?.(dialog);
+  dialog.showModal();
+  signal?.addEventListener('abort', () => dialog.close());
+  return new Promise((resolve) => {
+    dialog.addEventListener('close', () => {
+      dialog.remove();
+      resolve(dialog.returnValue);
+    });
+  });
+}
+
+/**
+ * Asks before something that cannot be undone. "Cancel" has the focus.
+ * @param {{ title: string, text: string, action: string }} question
+ */
+export async function confirmDialog({ title, text, action }) {
+  return await openDialog(html`<form method="dialog">
+    <h2>${title}</h2>
+    <p>${text}</p>
+    <div class="dialog-actions">
+      <button class="button" value="" autofocus>${t('common.cancel')}</button>
+      <button class="button danger" value="yes">${action}</button>
+    </div>
+  </form>`, { label: title }) === 'yes';
 }

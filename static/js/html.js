@@ -37,7 +37,6 @@ export class Markup {
 /**
  * Escapes a text for HTML, in element content and in quoted attributes.
  * @param {unknown} value
- * @returns {string}
  */
 export function escapeHTML(value) {
   return String(value).replace(/[&<>"'`]/g, (character) => ESCAPES[character]);
@@ -47,12 +46,10 @@ export function escapeHTML(value) {
  * Tells whether an address may stand in `href` or `src`: relative, http, https or blob. Browsers ignore tabs, line
  * breaks and leading spaces in a scheme, so they are dropped before looking.
  * @param {string} address
- * @returns {boolean}
  */
 export function isSafeURL(address) {
   // eslint-disable-next-line no-control-regex
-  const bare = address.replace(/[\u0000-\u0020\u007f]/g, '');
-  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(bare);
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(address.replace(/[\u0000-\u0020\u007f]/g, ''));
   return !scheme || ['http', 'https', 'blob'].includes(scheme[1].toLowerCase());
 }
 
@@ -68,7 +65,7 @@ export function html(strings, ...values) {
   const places = placesOf(strings);
   let text = strings[0];
   values.forEach((value, i) => {
-    text += (Array.isArray(value) ? value : [value]).map((one) => write(one, places[i])).join('') + strings[i + 1];
+    text += [value].flat().map((one) => write(one, places[i])).join('') + strings[i + 1];
   });
   return new Markup(text, MADE_HERE);
 }
@@ -76,7 +73,6 @@ export function html(strings, ...values) {
 /**
  * Makes nodes of markup, ready to be put anywhere.
  * @param {Markup} markup
- * @returns {DocumentFragment}
  */
 export function fragment(markup) {
   if (!(markup instanceof Markup)) throw new TypeError('fragment takes markup of the html tag only');
@@ -88,7 +84,6 @@ export function fragment(markup) {
 /**
  * Makes one element of markup that has one element at its top.
  * @param {Markup} markup
- * @returns {HTMLElement}
  */
 export function element(markup) {
   const first = fragment(markup).firstElementChild;
@@ -107,11 +102,16 @@ export function render(target, markup) {
 
 /**
  * Trusted Types are typed only by the newest TypeScript, hence `any`. Browsers without them get the same text.
- * @type {{ createHTML(text: string): any }}
+ * @type {{ createHTML(text: string): any, createScriptURL(text: string): any }}
  */
-const policy = /** @type {any} */ (globalThis).trustedTypes?.createPolicy('kadr', {
-  createHTML: (/** @type {string} */ text) => text,
-}) ?? { createHTML: (text) => text };
+const policy = (/** @type {any} */ (globalThis).trustedTypes ?? { createPolicy: (/** @type {string} */ _, /** @type {any} */ rules) => rules })
+  .createPolicy('kadr', {
+    createHTML: (/** @type {string} */ text) => text,
+    createScriptURL: () => '/sw.js',
+  });
+
+/** The address of the service worker, the only script that is ever named by one. */
+export const serviceWorkerURL = policy.createScriptURL('');
 
 /**
  * @param {unknown} value
@@ -137,16 +137,10 @@ function write(value, place) {
  */
 const known = new WeakMap();
 
-/**
- * @param {TemplateStringsArray} strings
- * @returns {Place[]}
- */
+/** @param {TemplateStringsArray} strings */
 function placesOf(strings) {
-  let places = known.get(strings);
-  if (!places) {
-    places = findPlaces(strings);
-    known.set(strings, places);
-  }
+  const places = known.get(strings) ?? findPlaces(strings);
+  known.set(strings, places);
   return places;
 }
 
@@ -157,12 +151,10 @@ function placesOf(strings) {
  * @returns {Place[]}
  */
 function findPlaces(strings) {
-  /** @type {Place[]} */
-  const places = [];
   let inTag = false;
   let quote = '';
   let attribute = '';
-  strings.forEach((string, index) => {
+  return strings.map((string, index) => {
     if (/<(script|style)\b/i.test(string)) throw new TypeError('no scripts or styles in markup');
     for (let i = 0; i < string.length; i++) {
       const character = string[i];
@@ -177,20 +169,17 @@ function findPlaces(strings) {
         inTag = true;
       }
     }
-    if (index === strings.length - 1) return;
+    if (index === strings.length - 1) return 'text';
     if (quote) {
-      if (attribute === '' || attribute === 'style' || attribute === 'srcdoc' || attribute.startsWith('on')) {
-        throw new TypeError(`no value can be put into the attribute "${attribute}"`);
-      }
-      places.push({ attribute });
-    } else if (inTag) {
-      if (!/\s$/.test(string) || /=\s*$/.test(string)) throw new TypeError('values of attributes must be quoted');
-      places.push('tag');
-    } else {
-      // A piece of a tag that is a template of its own could not be checked.
-      if (/=\s*["']?$/.test(string)) throw new TypeError('an attribute with a value belongs into its tag');
-      places.push('text');
+      if (/^(|style|srcdoc|on.*)$/.test(attribute)) throw new TypeError(`no value can be put into the attribute "${attribute}"`);
+      return { attribute };
     }
+    if (inTag) {
+      if (!/\s$/.test(string) || /=\s*$/.test(string)) throw new TypeError('values of attributes must be quoted');
+      return 'tag';
+    }
+    // A piece of a tag that is a template of its own could not be checked.
+    if (/=\s*["']?$/.test(string)) throw new TypeError('an attribute with a value belongs into its tag');
+    return 'text';
   });
-  return places;
 }

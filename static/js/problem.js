@@ -1,28 +1,26 @@
-/** The one error class of the page's calls to the server (RFC 9457), and its words for people. */
+/** The one error class of the pages' calls to the server (RFC 9457), and its words for people. */
 
-import { formatClock, formatWait } from './format.js';
+import { formatWait } from './format.js';
+import { hasText, language, t } from './i18n.js';
 
-/** @typedef {import('../../gen/browser/api').components['schemas']['FieldError']} FieldError */
+/** @typedef {import('./types').Schemas['FieldError']} FieldError */
 
-/**
- * Why a call failed: a problem document of the server's, or what came instead of one.
- */
+/** Why a call failed: a problem document of the server's, or what came instead of one. */
 export class Problem extends Error {
   /**
    * @param {object} init
-   * @param {string} init.type the problem's stable type, such as `/problems/name_taken`
-   * @param {string} init.title
+   * @param {string} init.code the last part of the problem's type, such as `name_taken`
    * @param {number} init.status the HTTP status; 0 when no answer came at all
-   * @param {string} init.detail
-   * @param {string} [init.requestId] what the server's log has it under; empty when unknown
+   * @param {string} [init.detail] the server's own sentence
+   * @param {string} [init.requestId] what the server's log has it under
    * @param {readonly FieldError[]} [init.errors]
    * @param {number | null} [init.retryAfter] seconds until another attempt makes sense
+   * @param {unknown} [init.cause]
    */
-  constructor({ type, title, status, detail, requestId = '', errors = [], retryAfter = null }) {
-    super(detail || title);
-    this.name = 'Problem';
-    this.type = type;
-    this.title = title;
+  constructor({ code, status, detail = '', requestId = '', errors = [], retryAfter = null, cause }) {
+    super(detail || code, { cause });
+    Object.assign(this, { name: 'Problem' });
+    this.code = code;
     this.status = status;
     this.detail = detail;
     this.requestId = requestId;
@@ -30,15 +28,9 @@ export class Problem extends Error {
     this.retryAfter = retryAfter;
   }
 
-  /** @returns {string} the last part of the type, such as `name_taken` */
-  get code() {
-    return this.type.slice(this.type.lastIndexOf('/') + 1);
-  }
-
   /**
    * Tells whether the problem, or one of its errors, has this code.
    * @param {string} code
-   * @returns {boolean}
    */
   is(code) {
     return this.code === code || this.errors.some((error) => error.code === code);
@@ -49,36 +41,22 @@ export class Problem extends Error {
  * Makes a problem of an answer that is no success, whatever its body is: a gateway may answer with a page of its own.
  * @param {Response} response
  * @param {number} [now] milliseconds since the epoch
- * @returns {Promise<Problem>}
  */
 export async function problemOf(response, now = Date.now()) {
-  const body = await response.json().catch(() => null);
-  const document = body !== null && typeof body === 'object' ? body : {};
+  const body = Object(await response.json().catch(() => null));
   return new Problem({
-    type: text(document.type) || 'about:blank',
-    title: text(document.title) || `The server answered ${response.status}`,
+    code: text(body.type).split('/').pop() || `status_${response.status}`,
     status: response.status,
-    detail: text(document.detail) || fallbackDetail(response.status),
-    requestId: text(document.request_id) || response.headers.get('X-Request-ID') || '',
-    errors: Array.isArray(document.errors) ? document.errors.filter(isFieldError) : [],
+    detail: text(body.detail),
+    requestId: text(body.request_id) || response.headers.get('X-Request-ID') || '',
+    errors: (Array.isArray(body.errors) ? body.errors : []).filter((/** @type {any} */ e) => text(e?.detail)),
     retryAfter: parseRetryAfter(response.headers.get('Retry-After'), now),
   });
 }
 
-/**
- * Makes the problem of a call that got no answer.
- * @param {unknown} cause
- * @returns {Problem}
- */
+/** @param {unknown} cause why a call got no answer */
 export function networkProblem(cause) {
-  const problem = new Problem({
-    type: '/problems/network',
-    title: 'No connection',
-    status: 0,
-    detail: 'The server did not answer. Check the connection and try again.',
-  });
-  problem.cause = cause;
-  return problem;
+  return new Problem({ code: 'network', status: 0, cause });
 }
 
 /**
@@ -88,64 +66,43 @@ export function networkProblem(cause) {
  * @returns {number | null} whole seconds, at least 1; null when there is none
  */
 export function parseRetryAfter(value, now) {
-  if (value === null || value.trim() === '') return null;
+  if (!value?.trim()) return null;
   const seconds = /^\s*\d+\s*$/.test(value) ? Number(value) : (Date.parse(value) - now) / 1000;
   return Number.isFinite(seconds) ? Math.max(1, Math.ceil(seconds)) : null;
 }
 
 /**
- * Says in words what went wrong, and when to try again.
+ * Says in words what went wrong, and when to try again. The server speaks English: where the page has words of its own
+ * for a problem it takes those, in another language at least for its status.
  * @param {unknown} error
- * @param {number} [now] milliseconds since the epoch
  * @returns {string}
  */
-export function explain(error, now = Date.now()) {
-  if (!(error instanceof Problem)) return 'Something went wrong in this page. Reload it and try again.';
-  // The server's own sentence is for programs too, and speaks of API keys.
-  if (error.is('unauthenticated')) return 'Your session has ended. Sign in and try again.';
-  if (error.retryAfter === null) return error.message;
-  const when = `Try again ${formatWait(error.retryAfter)}, at ${formatClock(now + error.retryAfter * 1000)}.`;
-  // The server's own sentence for 429 already has the wait in it, without the clock.
-  return error.status === 429 ? `Too many attempts. ${when}` : `${error.message} ${when}`;
+export function explain(error) {
+  if (!(error instanceof Problem)) return t('problem.page');
+  const { code, status, detail, errors, retryAfter } = error;
+  const own = [`problem.${code}`, `problem.status_${status}`].find(hasText);
+  const why = hasText(`problem.${code}`) ? t(`problem.${code}`)
+    : errors.length === 1 && language() === 'en' ? errors[0].detail
+    : detail && (language() === 'en' || !own) ? detail
+    : t(own ?? 'problem.unknown', { status });
+  return retryAfter === null ? why : `${why} ${t('problem.again', { when: formatWait(retryAfter) })}`;
 }
 
 /**
  * Sorts a problem's errors to the fields of a form: by the member's JSON pointer, or by the parameter's name.
- * @param {Problem} problem
+ * @param {unknown} problem
  * @param {readonly string[]} fields
  * @returns {Map<string, string>} the text for each field that is at fault
  */
 export function fieldErrors(problem, fields) {
   const found = new Map();
-  for (const error of problem.errors) {
-    const name = error.pointer?.split('/')[1]?.replaceAll('~1', '/').replaceAll('~0', '~') ?? error.parameter;
-    if (name !== undefined && fields.includes(name) && !found.has(name)) found.set(name, error.detail);
+  for (const { pointer, parameter, code, detail } of problem instanceof Problem ? problem.errors : []) {
+    const name = pointer?.split('/')[1] ?? parameter;
+    if (!name || !fields.includes(name) || found.has(name)) continue;
+    found.set(name, hasText(`problem.${code}`) ? t(`problem.${code}`) : language() === 'en' ? detail : t('problem.field'));
   }
   return found;
 }
 
-/**
- * @param {unknown} value
- * @returns {string}
- */
-function text(value) {
-  return typeof value === 'string' ? value : '';
-}
-
-/**
- * @param {any} value
- * @returns {value is FieldError}
- */
-function isFieldError(value) {
-  return value !== null && typeof value === 'object' && typeof value.detail === 'string';
-}
-
-/**
- * @param {number} status
- * @returns {string}
- */
-function fallbackDetail(status) {
-  if (status === 413) return 'The file is larger than the server takes.';
-  if (status >= 502 && status <= 504) return 'The server cannot be reached just now. Try again in a moment.';
-  return `The server answered with the status ${status} and no explanation.`;
-}
+/** @param {unknown} value */
+const text = (value) => (typeof value === 'string' ? value : '');

@@ -1,7 +1,7 @@
 /** State that tells when it changes, and the lists of pictures made of it. */
 
-/** @typedef {import('../../gen/browser/api').components['schemas']['Image']} Image */
-/** @typedef {import('../../gen/browser/api').components['schemas']['ImageList']} ImageList */
+/** @typedef {import('./types').Image} Image */
+/** @typedef {import('./types').ImageList} ImageList */
 
 /**
  * A piece of state. Listeners of `change` read the new one from `state`.
@@ -17,7 +17,6 @@ export class Store extends EventTarget {
     this.#state = Object.freeze({ ...initial });
   }
 
-  /** @returns {Readonly<State>} */
   get state() {
     return this.#state;
   }
@@ -47,25 +46,25 @@ export class Store extends EventTarget {
 }
 
 /**
- * @typedef {object} PictureListState
- * @property {readonly Image[]} items
- * @property {string | null | undefined} cursor undefined before the first page, null after the last
- * @property {boolean} loading
- * @property {Error | null} error why the last page did not come
- */
-
-/**
- * A list of pictures that grows page by page.
- * @extends {Store<PictureListState>}
+ * A list of pictures that grows page by page. `cursor` is undefined before the first page and null after the last;
+ * `error` is why the last page did not come.
+ * @extends {Store<{ items: readonly Image[], cursor: string | null | undefined, loading: boolean, error: unknown }>}
  */
 export class PictureList extends Store {
   #fetchPage;
   #generation = 0;
 
-  /** @param {(cursor: string | undefined) => Promise<ImageList>} fetchPage */
-  constructor(fetchPage) {
+  /**
+   * @param {(cursor: string | undefined) => Promise<ImageList>} fetchPage
+   * @param {object} [kind]
+   * @param {(image: Image) => boolean} [kind.has] whether a picture belongs into it
+   * @param {boolean} [kind.newestFirst] whether a new picture comes on top
+   */
+  constructor(fetchPage, { has = () => true, newestFirst = false } = {}) {
     super({ items: [], cursor: undefined, loading: false, error: null });
     this.#fetchPage = fetchPage;
+    this.has = has;
+    this.newestFirst = newestFirst;
   }
 
   /** Gets the next page, unless one is on its way or there is none. A failure ends up in the state. */
@@ -82,38 +81,94 @@ export class PictureList extends Store {
       const items = [...this.state.items, ...page.items.filter((image) => !have.has(image.id))];
       this.set({ items, cursor: page.next_cursor, loading: false });
     } catch (error) {
-      if (generation !== this.#generation) return;
-      this.set({ loading: false, error: /** @type {Error} */ (error) });
+      if (generation === this.#generation) this.set({ loading: false, error });
     }
-  }
-
-  /**
-   * Puts a picture on top.
-   * @param {Image} image
-   */
-  prepend(image) {
-    this.set({ items: [image, ...this.state.items.filter((other) => other.id !== image.id)] });
-  }
-
-  /**
-   * Puts a changed picture in the place of what it was.
-   * @param {Image} image
-   */
-  replace(image) {
-    this.set({ items: this.state.items.map((other) => (other.id === image.id ? image : other)) });
-  }
-
-  /**
-   * Takes a picture out.
-   * @param {string} id
-   */
-  remove(id) {
-    this.set({ items: this.state.items.filter((image) => image.id !== id) });
   }
 
   /** Forgets everything; a page that is still on its way is dropped when it comes. */
   reset() {
     this.#generation++;
     this.set({ items: [], cursor: undefined, loading: false, error: null });
+  }
+}
+
+/** The lists that were looked at last, kept so that going back shows them as they were. */
+export class PictureLists {
+  /** @type {Map<string, PictureList>} */
+  #lists = new Map();
+
+  /** The list that pictures were last opened from: the neighbours of a picture are those in it. @type {PictureList | null} */
+  current = null;
+
+  /**
+   * Gets a list by its name, such as `feed`, and makes it at the first time.
+   * @param {string} name
+   * @param {() => PictureList} make
+   */
+  get(name, make) {
+    const list = this.#lists.get(name) ?? make();
+    this.#lists.delete(name);
+    this.#lists.set(name, list);
+    if (this.#lists.size > 8) this.#lists.delete([...this.#lists.keys()][0]);
+    return list;
+  }
+
+  /**
+   * Puts a new picture on top of the lists that it belongs into.
+   * @param {Image} image
+   */
+  add(image) {
+    for (const list of this.#all()) {
+      if (!list.newestFirst || !list.has(image)) continue;
+      list.set({ items: [image, ...list.state.items.filter(({ id }) => id !== image.id)] });
+    }
+  }
+
+  /**
+   * Puts a changed picture in the place of what it was, or takes it out where it no longer belongs. A list that it
+   * belongs into now is asked for anew when it is next looked at, since only the server knows the place.
+   * @param {Image} image
+   */
+  replace(image) {
+    for (const list of this.#all()) {
+      const { items } = list.state;
+      const belongs = list.has(image);
+      if (items.some(({ id }) => id === image.id)) {
+        list.set({ items: items.flatMap((other) => (other.id !== image.id ? [other] : belongs ? [image] : [])) });
+      } else if (belongs && list !== this.current) list.reset();
+    }
+  }
+
+  /**
+   * Takes pictures out.
+   * @param {ReadonlySet<string>} ids
+   * @returns {() => void} puts them back where they were
+   */
+  remove(ids) {
+    const undo = this.#all().map((list) => {
+      const { items } = list.state;
+      const gone = items.flatMap((image, i) => (ids.has(image.id) ? [{ image, after: items[i - 1]?.id }] : []));
+      if (gone.length > 0) list.set({ items: items.filter(({ id }) => !ids.has(id)) });
+      return () => {
+        const back = [...list.state.items];
+        for (const { image, after } of gone) {
+          if (back.some(({ id }) => id === image.id)) continue;
+          back.splice(back.findIndex(({ id }) => id === after) + 1, 0, image);
+        }
+        list.set({ items: back });
+      };
+    });
+    return () => undo.forEach((put) => put());
+  }
+
+  /** Forgets every list, as when somebody else signs in. */
+  forget() {
+    for (const list of this.#all()) list.reset();
+    this.#lists.clear();
+    this.current = null;
+  }
+
+  #all() {
+    return [...new Set([...this.#lists.values(), ...(this.current ? [this.current] : [])])];
   }
 }

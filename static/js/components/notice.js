@@ -1,48 +1,26 @@
-/** What went wrong, in a form that leads on. */
+/** Messages in the page: what went wrong, with the request's id and a way on. */
 
-import { html, render } from '../html.js';
+import { icon } from '../dom.js';
+import { html } from '../html.js';
+import { t } from '../i18n.js';
 import { Problem, explain } from '../problem.js';
-import { icon } from './icon.js';
-
-/** @typedef {import('../html.js').Markup} Markup */
 
 /**
- * Shows an error with the request's id, which finds it in the server's log.
+ * Says what went wrong. With `retry` there is a button with that `data-action`.
  * @param {unknown} error
- * @param {Markup} [action] a way on, such as a button
- * @returns {Markup}
+ * @param {{ retry?: string }} [options]
  */
-export function errorNotice(error, action) {
+export function errorNotice(error, { retry } = {}) {
   return html`<div class="notice error" role="alert">${icon('alert')}
-    <div class="notice-text"><p>${explain(error)}</p>${requestLine(error)}</div>${action}</div>`;
+    <div class="notice-text"><p>${explain(error)}</p>${requestLine(error)}</div>
+    ${retry && html`<button type="button" class="button small" data-action="${retry}">${t('common.retry')}</button>`}</div>`;
 }
 
 /**
- * Shows a plain message.
- * @param {string} text
- * @returns {Markup}
- */
-export function plainNotice(text) {
-  return html`<div class="notice" role="status">${icon('alert')}<div class="notice-text"><p>${text}</p></div></div>`;
-}
-
-/**
- * Names the request that failed, if it has a name.
+ * Gives the id that the server's log has a request under, for whoever asks the administrator.
  * @param {unknown} error
- * @returns {Markup}
  */
 export function requestLine(error) {
   const id = error instanceof Problem ? error.requestId : '';
-  return html`${id !== '' && html`<p class="request-id">Request <code>${id}</code></p>`}`;
-}
-
-/**
- * Fills a page that has nothing but a message.
- * @param {HTMLElement} root
- * @param {{ title: string, text: string, error?: unknown }} message
- */
-export function messageView(root, { title, text, error }) {
-  document.title = `${title} · Kadr`;
-  render(root, html`<section class="message"><h1>${title}</h1><p>${text}</p>${requestLine(error)}
-    <p><a class="button primary" href="/">To the first page</a></p></section>`);
+  return id && html`<p class="request-id">${t('common.request', { id })}</p>`;
 }

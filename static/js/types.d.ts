@@ -1,0 +1,61 @@
+/** Types that several modules share. Nothing of this reaches a browser. */
+
+import type { components, operations } from '../../gen/browser/api';
+import type { API } from './api.js';
+import type { PictureLists, Store } from './store.js';
+import type { Router } from './router.js';
+
+export type Schemas = components['schemas'];
+export type Account = Schemas['Account'];
+export type Image = Schemas['Image'];
+export type ImageList = Schemas['ImageList'];
+export type Instance = Schemas extends { Instance: infer T } ? T : any;
+export type Visibility = Schemas['Visibility'];
+
+type Operation = keyof operations;
+type Of<O, Key extends string> = O extends Record<Key, infer T> ? T : O extends Partial<Record<Key, infer T>> ? T : never;
+type Content<R> = R extends { content: infer C }
+  ? C extends { 'application/json': infer T } ? T : C extends { 'text/plain': string } ? string : unknown
+  : undefined;
+
+/** What an operation answers when it succeeds. */
+export type Answer<O> = O extends Operation ? { [S in keyof operations[O]['responses']]: S extends 200 | 201 | 202 | 204
+  ? Content<operations[O]['responses'][S]>
+  : never }[keyof operations[O]['responses']] : any;
+
+/** What a call says: the contract's parameters, and how to send it. */
+export type Call<O> = {
+  path?: O extends Operation ? Of<operations[O]['parameters'], 'path'> : any;
+  query?: O extends Operation ? Of<operations[O]['parameters'], 'query'> : any;
+  body?: FormData | Blob | (O extends Operation ? RequestBody<operations[O]> : any);
+  headers?: Record<string, string>;
+  /** Lets the browser send it even while the page is left; bodies up to 64 KiB. */
+  keepalive?: boolean;
+  signal?: AbortSignal;
+};
+type RequestBody<O> = Of<O, 'requestBody'> extends { content: infer C } ? C[keyof C] : never;
+
+/** `account` is null for a visitor, undefined until it is known; `error` is why it could not be found out. */
+export type Session = { account: Account | null | undefined; error: unknown };
+
+/** What every page and component works with. */
+export type Context = {
+  api: API;
+  router: Router;
+  session: Store<Session>;
+  /** The instance's settings; null until they are known. */
+  instance: Store<{ settings: Instance | null }>;
+  lists: PictureLists;
+  queue: import('./upload-queue.js').UploadQueue;
+  /** Says something for some seconds, with at most one thing to do about it. */
+  toast: (message: string, action?: { label: string; run: () => void }) => void;
+  /** Opens the form in a dialog and tells whether somebody is signed in now. */
+  signIn: (reason?: string) => Promise<boolean>;
+  /** Asks the server who is signed in. */
+  loadAccount: () => Promise<void>;
+  signOut: () => Promise<void>;
+  title: (text?: string) => void;
+};
+
+/** Fills an empty element; whatever it listens to ends with the signal. */
+export type Page = (root: HTMLElement, context: Context, params: Record<string, string>, signal: AbortSignal) => void;
