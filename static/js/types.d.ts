@@ -75,8 +75,8 @@ export type Context = {
   instance: Store<{ settings: Instance | null }>;
   lists: PictureLists;
   queue: import('./upload-queue.js').UploadQueue;
-  /** Says something for some seconds, with at most one thing to do about it. */
-  toast: (message: string, action?: { label: string; run: () => void }) => void;
+  /** Says something for some seconds, with at most one thing to do about it. Returns what takes it away earlier. */
+  toast: (message: string, action?: { label: string; run: () => void }) => () => void;
   /** Opens the form in a dialog and tells whether somebody is signed in now. */
   signIn: (reason?: string) => Promise<boolean>;
   /** Asks the server who is signed in. */
@@ -87,3 +87,9 @@ export type Context = {
 
 /** Fills an empty element; whatever it listens to ends with the signal. */
 export type Page = (root: HTMLElement, context: Context, params: Record<string, string>, signal: AbortSignal) => void;
+
+/** What a layout needs to know of a picture. */
+export type Size = { readonly width: number; readonly height: number };
+
+/** A row of the grid: the pictures from `from` up to before `to`. `scale` is its height before rounding. */
+export type Row = { from: number; to: number; top: number; height: number; scale: number };

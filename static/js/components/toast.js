@@ -21,5 +21,6 @@ export function makeToast(root) {
     // A dialog is on top of everything else, so what is said meanwhile goes into it.
     (document.querySelector('dialog[open] [data-toasts]') ?? root).append(toast);
     setTimeout(close, action ? STAYS_FOR_ACTION : STAYS);
+    return close;
   };
 }
