@@ -154,22 +154,6 @@ func (c *client) complete(ctx context.Context, id string) (status int, p picture
 	return toPicture(status, reply, err)
 }
 
-// uploadParts sends a picture in two parts.
-func (c *client) uploadParts(ctx context.Context, file []byte) (status int, p picture, err error) {
-	status, id, err := c.begin(ctx, len(file))
-	if err != nil {
-		return status, picture{}, err
-	}
-	half := len(file) / 2
-	if status, err = c.part(ctx, id, 0, file[:half]); err == nil {
-		status, err = c.part(ctx, id, half, file[half:])
-	}
-	if err != nil {
-		return status, picture{}, err
-	}
-	return c.complete(ctx, id)
-}
-
 func (c *client) uploadBytes(ctx context.Context, query string, file []byte) (status int, p picture, err error) {
 	return c.upload(ctx, query, bytes.NewReader(file))
 }

@@ -63,7 +63,7 @@ func (s *Store) Create(accountID, filename string, size, allowance int64) (Uploa
 				first = up.ExpiresAt
 			}
 		}
-		return Upload{}, ErrTooMany.After(time.Until(first))
+		return Upload{}, ErrTooMany.After(min(time.Until(first), Lifetime))
 	}
 
 	id := token.ID()
