@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -172,7 +173,7 @@ func TestCompressedPages(t *testing.T) {
 			t.Errorf("%s: what is compressed is another: %v", path, err)
 		}
 		tag := packed.Header.Get("ETag")
-		if plain.StatusCode != 200 {
+		if plain.StatusCode != http.StatusOK {
 			if tag != "" || packed.Header.Get("Cache-Control") != "no-store" {
 				t.Errorf("%s: %v", path, packed.Header)
 			}
@@ -333,7 +334,7 @@ func TestPicturePage(t *testing.T) {
 			if d := private.document(404); d.data.Status != 404 || d.data.Image != nil || d.data.RequestID != private.Header.Get("X-Request-Id") || d.meta("robots") != "noindex" || d.canonical() != "[]" {
 				t.Errorf("%s: %+v", name, d)
 			}
-			if private.Header.Get("Cache-Control") != "no-store" || strings.Contains(string(private.body), "Secret") || anonymous(private) != anonymous(none) || none.StatusCode != 404 {
+			if private.Header.Get("Cache-Control") != "no-store" || strings.Contains(string(private.body), "Secret") || anonymous(private) != anonymous(none) || none.StatusCode != http.StatusNotFound {
 				t.Errorf("%s sees that there is something: %v\n%s", name, private.Header, private.body)
 			}
 			a, b := maps.Clone(private.Header), maps.Clone(none.Header)
