@@ -84,13 +84,15 @@ func (w *watch) request(e *network.EventRequestWillBeSent) {
 	w.requests[e.RequestID] = e.Request.Method + " " + u.Path
 }
 
-// answer notes a status. That the API refuses something may belong to a story; that a file is missing never does.
+// answer notes a status. That the API refuses something may belong to a story, and so may a page's honest 404; that a file
+// is missing never does.
 func (w *watch) answer(e *network.EventResponseReceived) {
 	request, status := w.requestOf(e.RequestID), e.Response.Status
 	w.mu.Lock()
 	w.answers[request] = status
 	w.mu.Unlock()
-	if _, path, _ := strings.Cut(request, " "); status >= 500 || (status >= 400 && !strings.HasPrefix(path, "/api/")) {
+	if _, path, _ := strings.Cut(request, " "); status >= 500 ||
+		(status >= 400 && !strings.HasPrefix(path, "/api/") && e.Type != network.ResourceTypeDocument) {
 		w.fault("an answer that should not be: %s: %d", request, status)
 	}
 }
