@@ -2,6 +2,7 @@
 
 import type { components, operations } from '../../gen/browser/api';
 import type { API } from './api.js';
+import type { Markup } from './html.js';
 import type { PictureLists, Store } from './store.js';
 import type { Router } from './router.js';
 
@@ -59,3 +60,14 @@ export type Context = {
 
 /** Fills an empty element; whatever it listens to ends with the signal. */
 export type Page = (root: HTMLElement, context: Context, params: Record<string, string>, signal: AbortSignal) => void;
+
+/** Fills an element with a form; `send` gets what was typed, by name, and returns what to say when it has succeeded. */
+export type MountForm = (root: HTMLElement, fields: Markup, action: string,
+  send: (values: any, form: HTMLFormElement) => Promise<unknown>, look?: string) => HTMLFormElement;
+/** Radio buttons, or checkboxes, each explained by `field.<value>` and `field.<value>_hint`. */
+export type Choices = (name: string, values: readonly string[], chosen: string, type?: 'radio' | 'checkbox') => Markup;
+/** `reason` is why it is asked for, `mode` is `sign-in` or `register`, `name` is known already; `done` comes when somebody is signed in. */
+export type MountAuthForm = (root: HTMLElement, context: Context,
+  how: { mode: string; reason?: string; name?: string; done?: () => void }) => void;
+/** Gives the body of a PATCH to the account as it was read; a 412 when it is another by now. */
+export type Section = (root: HTMLElement, context: Context, change: (body: Schemas['AccountPatch']) => Promise<void>) => void;
