@@ -6,6 +6,9 @@ import type { Markup } from './html.js';
 import type { PictureLists, Store } from './store.js';
 import type { Router } from './router.js';
 
+/** What the `html` tag makes. */
+export type Markup = ReturnType<typeof import('./html.js').html>;
+
 export type Schemas = components['schemas'];
 export type Account = Schemas['Account'];
 export type Image = Schemas['Image'];
@@ -35,6 +38,31 @@ export type Call<O> = {
   signal?: AbortSignal;
 };
 type RequestBody<O> = Of<O, 'requestBody'> extends { content: infer C } ? C[keyof C] : never;
+
+/** What a catalogue says for a key: a text, or one for each plural form. */
+export type Entry = string | Partial<Record<Intl.LDMLPluralRule, string>>;
+
+/** `code` is the last part of the problem's type, such as `name_taken`; `retryAfter` is in seconds. */
+export type ProblemInit = {
+  code: string;
+  /** The HTTP status; 0 when no answer came at all. */
+  status: number;
+  /** The server's own sentence. */
+  detail?: string;
+  /** What the server's log has the request under. */
+  requestId?: string;
+  errors?: readonly Schemas['FieldError'][];
+  retryAfter?: number | null;
+  cause?: unknown;
+};
+
+/** `cursor` is undefined before the first page and null after the last; `error` is why the last page did not come. */
+export type PictureListState = {
+  items: readonly Image[];
+  cursor: string | null | undefined;
+  loading: boolean;
+  error: unknown;
+};
 
 /** `account` is null for a visitor, undefined until it is known; `error` is why it could not be found out. */
 export type Session = { account: Account | null | undefined; error: unknown };
@@ -71,3 +99,6 @@ export type MountAuthForm = (root: HTMLElement, context: Context,
   how: { mode: string; reason?: string; name?: string; done?: () => void }) => void;
 /** Gives the body of a PATCH to the account as it was read; a 412 when it is another by now. */
 export type Section = (root: HTMLElement, context: Context, change: (body: Schemas['AccountPatch']) => Promise<void>) => void;
+
+/** Finds the element of a type (any HTML element unless given) by a selector, or throws. */
+export type Find = <T extends HTMLElement = HTMLElement>(root: ParentNode, selector: string, type?: new () => T) => T;
