@@ -1,50 +1,56 @@
 /** Forms: what is typed is checked here, then by the server, and each fault is told at its field. */
 
 import { errorNotice } from './components/notice.js';
-import { find, icon, onAction } from './dom.js';
+import { find, onAction } from './dom.js';
 import { html, render } from './html.js';
 import { hasText, t } from './i18n.js';
 import { fieldErrors } from './problem.js';
 
-const FIELDS = {
-  name: html`name="name" autocomplete="username" required`,
-  new_name: html`name="name" autocomplete="username" required pattern="[a-z0-9][a-z0-9_\\-]{1,31}"`,
-  email: html`name="email" autocomplete="email" inputmode="email" pattern="[^@\\s]{1,64}@[^@\\s.]+(\\.[^@\\s.]+)+"`,
-  password: html`name="password" type="password" autocomplete="current-password" required`,
-  current_password: html`name="current_password" type="password" autocomplete="current-password" required`,
-  new_password: html`name="password" type="password" autocomplete="new-password" required minlength="10"`,
-  invite_code: html`name="invite_code" autocomplete="off" required pattern="[a-z2-7]{26}"`,
-  key_name: html`name="name" autocomplete="off" required`,
-  confirm: html`name="confirm" autocomplete="off" required`,
+/** What browsers may fill in, and a pattern. @type {Record<string, string[]>} */
+const TEXTS = {
+  name: ['username'],
+  new_name: ['username', '[a-z0-9][a-z0-9_\\-]{1,31}'],
+  email: ['email', '[^@\\s]{1,64}@[^@\\s.]+(\\.[^@\\s.]+)+'],
+  password: ['current-password'],
+  current_password: ['current-password'],
+  new_password: ['new-password', '.{10,}'],
+  invite_code: ['off', '[a-z2-7]{26}'],
+};
+/** What there is to choose of. @type {Record<string, string[]>} */
+const CHOICES = {
+  keep_metadata: ['false', 'true'],
+  default_visibility: ['unlisted', 'public', 'private'],
+  scopes: ['images:write', 'images:read', 'images:delete', 'account:read'],
+  days: ['0', '30', '365'],
 };
 let made = 0;
 
-/** @param {keyof typeof FIELDS} key @param {string | null} [value] */
-export function field(key, value) {
+/** @param {string} key @param {any} values */
+function field(key, values) {
   const id = `field-${++made}`;
-  return html`<div class="field"><label for="${id}">${t(`field.${key}`)}</label>
-    <div class="field-row"><input class="input" id="${id}" value="${value ?? ''}" maxlength="256" autocapitalize="none" spellcheck="false"
-      aria-describedby="${id}-error ${id}-hint" ${FIELDS[key]}>${key.endsWith('password') && html`<button
-      type="button" class="button small quiet" data-action="reveal" aria-pressed="false">${t('field.show')}</button>`}</div>
-    <p class="field-error" id="${id}-error"></p><p class="field-hint" id="${id}-hint">${hasText(`field.${key}_hint`) && t(`field.${key}_hint`)}</p></div>`;
+  const [fill, pattern = '.*'] = TEXTS[key] ?? ['off'];
+  const name = key.replace(/^(new|key)_/, '');
+  const secret = key.endsWith('password');
+  return CHOICES[key] ? html`<fieldset class="field"><legend>${t(`field.${key}`)}</legend>${CHOICES[key].map((value) => html`<label class="choice">
+    <input type="${key === 'scopes' ? 'checkbox' : 'radio'}" name="${key}" value="${value}" ${value === `${values[key] ?? CHOICES[key][0]}` && html`checked`}>
+    <span>${t(`field.${value}`)}<small>${t(`field.${value}_hint`)}</small></span></label>`)}<p class="field-error"></p></fieldset>`
+    : html`<div class="field"><label>${t(`field.${key}`)}<input class="input" name="${name}" type="${secret ? 'password' : 'text'}" value="${values[name]}"
+    autocomplete="${fill}" pattern="${pattern}" ${key !== 'email' && html`required`} maxlength="256" autocapitalize="none" spellcheck="false"
+    aria-describedby="${id}"></label>${secret && html`<button type="button" class="button small quiet" data-action="reveal" aria-pressed="false"
+    >${t('field.show')}</button>`}<div id="${id}"><p class="field-error"></p><p class="field-hint">${hasText(`field.${key}_hint`) && t(`field.${key}_hint`)}</p></div></div>`;
 }
 
-/** @type {import('./types').Choices} */
-export const choices = (name, values, chosen, type = 'radio') => html`<fieldset class="field"><legend>${t(`field.${name}`)}</legend>
-  ${values.map((value) => html`<label class="choice"><input type="${type}" name="${name}" value="${value}" ${value === chosen && html`checked`}>
-    <span>${t(`field.${value}`)}<small>${t(`field.${value}_hint`)}</small></span></label>`)}<p class="field-error"></p></fieldset>`;
-
-/** Fills an element with a form. What `send` returns is said when it is done. @type {import('./types').MountForm} */
-export function mountForm(root, fields, action, send, look = 'primary') {
-  render(root, html`<form class="form" method="post" novalidate>${fields}
+/** @type {import('./types').MountForm} */
+export function mountForm(root, keys, values, action, send, look = 'primary') {
+  render(root, html`<form class="form" method="post" novalidate>${keys.map((key) => field(key, values))}
     <div class="form-message" role="status"></div><button class="button ${look}">${action}</button></form>`);
   const form = find(root, 'form', HTMLFormElement);
   const message = find(form, '.form-message');
-  const inputs = [...form.querySelectorAll('input')];
+  const inputs = /** @type {any[]} */ ([...form.querySelectorAll('input')]);
   const tell = (/** @type {Map<string, string>} */ found) => {
     for (const input of inputs) {
-      find(Object(input.closest('.field')), '.field-error').textContent = found.get(input.name) ?? '';
-      input.ariaInvalid = String(found.has(input.name));
+      find(input.closest('.field'), '.field-error').textContent = found.get(input.name) ?? '';
+      input.ariaInvalid = found.has(input.name);
     }
     inputs.find(({ name }) => found.has(name))?.focus();
     return found.size;
@@ -54,22 +60,21 @@ export function mountForm(root, fields, action, send, look = 'primary') {
     if (form.ariaBusy) return;
     message.replaceChildren();
     for (const input of inputs) if (!input.name.endsWith('password')) input.value = input.value.trim();
-    if (tell(new Map(inputs.filter((input) => !input.checkValidity()).map(({ name, validity: { valueMissing, tooShort }, minLength }) =>
-      [name, t(`field.${valueMissing ? 'missing' : tooShort ? 'short' : `${name}_wrong`}`, { count: minLength })])))) return;
+    if (tell(new Map(inputs.filter((input) => !input.checkValidity()).map(({ name, value }) =>
+      [name, t(value ? `field.${name}_wrong` : 'field.missing')])))) return;
     form.ariaBusy = 'true';
     try {
-      render(message, html`<p class="saved">${icon('check')}${await send(/** @type {any} */ (Object.fromEntries(new FormData(form))), form)}</p>`);
+      render(message, await send(Object.fromEntries(new FormData(form)), form) ?? html``);
     } catch (error) {
-      if (!tell(fieldErrors(error, inputs.map(({ name }) => name)))) render(message, errorNotice(error, { retry: Object(error).status === 412 ? 'reload' : '' }));
+      if (!tell(fieldErrors(error, inputs.map(({ name }) => name)))) render(message, errorNotice(error));
     }
     form.ariaBusy = null;
   });
-  form.addEventListener('input', () => message.querySelector('.saved')?.remove());
   onAction(form, {
     reveal(button) {
-      const input = Object(button.previousElementSibling);
-      input.type = input.type === 'text' ? 'password' : 'text';
-      button.ariaPressed = String(input.type === 'text');
+      const { control } = Object(button.previousElementSibling);
+      control.type = control.type === 'text' ? 'password' : 'text';
+      button.ariaPressed = String(control.type === 'text');
     },
   });
   return form;

@@ -2,7 +2,6 @@
 
 import type { components, operations } from '../../gen/browser/api';
 import type { API } from './api.js';
-import type { Markup } from './html.js';
 import type { PictureLists, Store } from './store.js';
 import type { Router } from './router.js';
 
@@ -89,16 +88,23 @@ export type Context = {
 /** Fills an empty element; whatever it listens to ends with the signal. */
 export type Page = (root: HTMLElement, context: Context, params: Record<string, string>, signal: AbortSignal) => void;
 
-/** Fills an element with a form; `send` gets what was typed, by name, and returns what to say when it has succeeded. */
-export type MountForm = (root: HTMLElement, fields: Markup, action: string,
-  send: (values: any, form: HTMLFormElement) => Promise<unknown>, look?: string) => HTMLFormElement;
-/** Radio buttons, or checkboxes, each explained by `field.<value>` and `field.<value>_hint`. */
-export type Choices = (name: string, values: readonly string[], chosen: string, type?: 'radio' | 'checkbox') => Markup;
-/** `reason` is why it is asked for, `mode` is `sign-in` or `register`, `name` is known already; `done` comes when somebody is signed in. */
-export type MountAuthForm = (root: HTMLElement, context: Context,
-  how: { mode: string; reason?: string; name?: string; done?: () => void }) => void;
-/** Gives the body of a PATCH to the account as it was read; a 412 when it is another by now. */
-export type Section = (root: HTMLElement, context: Context, change: (body: Schemas['AccountPatch']) => Promise<void>) => void;
+/** What a form does with what was typed, by name; it returns what to show when that has succeeded. */
+export type Send = (values: any, form: HTMLFormElement) => Promise<Markup | void>;
+
+/** Fills an element with a form of the fields that form.js knows by their keys; `look` is the button's class. */
+export type MountForm = (root: HTMLElement, keys: readonly string[], values: object, action: string, send: Send,
+  look?: string) => HTMLFormElement;
+
+/** `mode` is `sign-in` or `register`, `known` has the name; `done` comes when somebody is signed in. */
+export type MountAuthForm = (root: HTMLElement, context: Context, mode: string, known?: Account | null, done?: () => void) => void;
+
+/** Fills a section of the settings. `change` is a PATCH to the account as it was read: 412 when it is another by now. */
+export type Section = (root: HTMLElement, context: Context, account: Account,
+  change: (body: Schemas['AccountPatch']) => Promise<void>) => void;
+
+/** A form in a card of its own. */
+export type SectionForm = (root: HTMLElement, key: string, keys: readonly string[], values: object, send: Send,
+  look?: string) => HTMLFormElement;
 
 /** Finds the element of a type (any HTML element unless given) by a selector, or throws. */
 export type Find = <T extends HTMLElement = HTMLElement>(root: ParentNode, selector: string, type?: new () => T) => T;
