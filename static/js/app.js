@@ -7,7 +7,6 @@ import { find } from './dom.js';
 import { serviceWorkerURL } from './html.js';
 import { loadLanguage, t } from './i18n.js';
 import { messagePage } from './pages/message.js';
-import { explain } from './problem.js';
 import { Router } from './router.js';
 import { PictureLists, Store } from './store.js';
 import { UploadQueue } from './upload-queue.js';
@@ -85,7 +84,7 @@ addEventListener('online', () => {
   toast(t('common.online'));
   if (session.state.error) void context.loadAccount();
 });
-addEventListener('unhandledrejection', ({ reason }) => toast(explain(reason)));
+addEventListener('unhandledrejection', ({ reason }) => toast(reason));
 router.addEventListener('navigate', () => void show());
 
 void context.loadAccount();

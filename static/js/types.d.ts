@@ -12,7 +12,7 @@ export type Schemas = components['schemas'];
 export type Account = Schemas['Account'];
 export type Image = Schemas['Image'];
 export type ImageList = Schemas['ImageList'];
-export type Instance = Schemas extends { Instance: infer T } ? T : any;
+export type Instance = Schemas['Instance'];
 export type Visibility = Schemas['Visibility'];
 
 type Operation = keyof operations;
@@ -75,8 +75,8 @@ export type Context = {
   instance: Store<{ settings: Instance | null }>;
   lists: PictureLists;
   queue: import('./upload-queue.js').UploadQueue;
-  /** Says something for some seconds, with at most one thing to do about it. */
-  toast: (message: string, action?: { label: string; run: () => void }) => void;
+  /** Says something, or what went wrong, for some seconds, with at most one thing to do about it. */
+  toast: (message: string | unknown, action?: { label: string; run: () => void }) => void;
   /** Opens the form in a dialog and tells whether somebody is signed in now. */
   signIn: (reason?: string) => Promise<boolean>;
   /** Asks the server who is signed in. */
