@@ -68,7 +68,7 @@ const context = {
     router.go('/');
   },
   signIn(reason) {
-    signingIn ??= import('./components/sign-in-dialog.js')
+    signingIn ??= import('./pages/sign-in.js')
       .then(({ signInDialog }) => signInDialog(context, reason))
       .finally(() => { signingIn = null; });
     return signingIn;
