@@ -53,7 +53,7 @@ build: ## leave the program in bin/kadr
 ##@ Check
 
 .PHONY: test
-test: ## every Go and JavaScript test (PKGS=./internal/blob/... ARGS='-run Commit' for a part)
+test: $(node_modules) ## every Go and JavaScript test (PKGS=./internal/blob/... ARGS='-run Commit' for a part)
 	@.ci/setup test
 	@.ci/test $(ARGS)
 
@@ -209,6 +209,10 @@ clean: ## remove what was built; never the data
 setup-dev:
 	@.ci/setup dev
 
-$(node_modules): api/package.json api/package-lock.json api/.npmrc | setup-dev
+.PHONY: setup-test
+setup-test:
+	@.ci/setup test
+
+$(node_modules): api/package.json api/package-lock.json api/.npmrc | setup-test
 	@cd api && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@echo 'module ignored' >$@

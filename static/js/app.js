@@ -7,7 +7,6 @@ import { find } from './dom.js';
 import { serviceWorkerURL } from './html.js';
 import { loadLanguage, t } from './i18n.js';
 import { messagePage } from './pages/message.js';
-import { explain } from './problem.js';
 import { Router } from './router.js';
 import { PictureLists, Store } from './store.js';
 import { UploadQueue } from './upload-queue.js';
@@ -69,7 +68,7 @@ const context = {
     router.go('/');
   },
   signIn(reason) {
-    signingIn ??= import('./components/sign-in-dialog.js')
+    signingIn ??= import('./pages/sign-in.js')
       .then(({ signInDialog }) => signInDialog(context, reason))
       .finally(() => { signingIn = null; });
     return signingIn;
@@ -85,10 +84,13 @@ addEventListener('online', () => {
   toast(t('common.online'));
   if (session.state.error) void context.loadAccount();
 });
-addEventListener('unhandledrejection', ({ reason }) => toast(explain(reason)));
+addEventListener('unhandledrejection', ({ reason }) => toast(reason));
 router.addEventListener('navigate', () => void show());
 
-void context.loadAccount();
+// The server sees whether there is a session's cookie, which no script can, and says so in its pages.
+const { visitor } = JSON.parse(document.querySelector('#kadr-data')?.textContent ?? '{}');
+if (visitor) session.set({ account: null });
+else void context.loadAccount();
 api.call('getInstance').then((settings) => instance.set({ settings }), () => {}); // the server checks anyway
 await loadLanguage();
 mountShell(context);

@@ -18,14 +18,7 @@ export function onAction(root, actions, signal) {
   }, { signal });
 }
 
-/**
- * Finds the element that a template must have.
- * @template {HTMLElement} [Type=HTMLElement]
- * @param {ParentNode} root
- * @param {string} selector
- * @param {new () => Type} [type]
- * @returns {Type}
- */
+/** Finds the element that a template must have. @type {import('./types').Find} */
 export function find(root, selector, type = /** @type {any} */ (HTMLElement)) {
   const found = root.querySelector(selector);
   if (!(found instanceof type)) throw new Error(`no ${selector}`);
@@ -41,11 +34,10 @@ export function find(root, selector, type = /** @type {any} */ (HTMLElement)) {
  * @param {{ key: (item: Item) => string, create: (item: Item) => HTMLElement }} how
  */
 export function reconcile(parent, items, { key, create }) {
-  const children = /** @type {HTMLElement[]} */ ([...parent.children]);
-  const old = new Map(children.map((child) => [child.dataset.key, child]));
+  const old = new Map(Array.from(parent.children, (child) => [/** @type {HTMLElement} */ (child).dataset.key, child]));
   const wanted = items.map((item) => {
     const name = key(item);
-    const child = old.get(name) ?? create(item);
+    const child = /** @type {HTMLElement} */ (old.get(name) ?? create(item));
     old.delete(name);
     child.dataset.key = name;
     return child;
@@ -61,10 +53,11 @@ export const icon = (name) =>
   html`<svg class="icon" width="18" height="18" aria-hidden="true"><use href="/icons/icons.svg#${name}"></use></svg>`;
 
 /**
- * Opens a dialog until it is closed, by Escape too; the focus goes back to where it was.
+ * Opens a dialog until it is closed, by Escape too; the focus goes back to where it was. Resolves to the value of the
+ * button that closed it; empty for Escape.
  * @param {import('./types').Markup} content
  * @param {{ label: string, className?: string, signal?: AbortSignal, mount?: (dialog: HTMLDialogElement) => void }} how
- * @returns {Promise<string>} the value of the button that closed it; empty for Escape
+ * @returns {Promise<string>}
  */
 export function openDialog(content, { label, className = '', signal, mount }) {
   const dialog = /** @type {HTMLDialogElement} */ (
@@ -81,10 +74,7 @@ export function openDialog(content, { label, className = '', signal, mount }) {
   });
 }
 
-/**
- * Asks before something that cannot be undone. "Cancel" has the focus.
- * @param {{ title: string, text: string, action: string }} question
- */
+/** Asks before something that cannot be undone. @param {{ title: string, text: string, action: string }} question */
 export async function confirmDialog({ title, text, action }) {
   return await openDialog(html`<form method="dialog">
     <h2>${title}</h2>

@@ -12,7 +12,7 @@ export type Schemas = components['schemas'];
 export type Account = Schemas['Account'];
 export type Image = Schemas['Image'];
 export type ImageList = Schemas['ImageList'];
-export type Instance = Schemas extends { Instance: infer T } ? T : any;
+export type Instance = Schemas['Instance'];
 export type Visibility = Schemas['Visibility'];
 
 type Operation = keyof operations;
@@ -75,8 +75,11 @@ export type Context = {
   instance: Store<{ settings: Instance | null }>;
   lists: PictureLists;
   queue: import('./upload-queue.js').UploadQueue;
-  /** Says something for some seconds, with at most one thing to do about it. Returns what takes it away earlier. */
-  toast: (message: string, action?: { label: string; run: () => void }) => () => void;
+  /**
+   * Says something, or what went wrong, for some seconds, with at most one thing to do about it. Returns what takes it
+   * away earlier.
+   */
+  toast: (message: string | unknown, action?: { label: string; run: () => void }) => () => void;
   /** Opens the form in a dialog and tells whether somebody is signed in now. */
   signIn: (reason?: string) => Promise<boolean>;
   /** Asks the server who is signed in. */
@@ -87,6 +90,27 @@ export type Context = {
 
 /** Fills an empty element; whatever it listens to ends with the signal. */
 export type Page = (root: HTMLElement, context: Context, params: Record<string, string>, signal: AbortSignal) => void;
+
+/** What a form does with what was typed, by name; it returns what to show when that has succeeded. */
+export type Send = (values: any, form: HTMLFormElement) => Promise<Markup | void>;
+
+/** Fills an element with a form of the fields that form.js knows by their keys; `look` is the button's class. */
+export type MountForm = (root: HTMLElement, keys: readonly string[], values: object, action: string, send: Send,
+  look?: string) => HTMLFormElement;
+
+/** `mode` is `sign-in` or `register`, `known` has the name; `done` comes when somebody is signed in. */
+export type MountAuthForm = (root: HTMLElement, context: Context, mode: string, known?: Account | null, done?: () => void) => void;
+
+/** Fills a section of the settings. `change` is a PATCH to the account as it was read: 412 when it is another by now. */
+export type Section = (root: HTMLElement, context: Context, account: Account,
+  change: (body: Schemas['AccountPatch']) => Promise<void>) => void;
+
+/** A form in a card of its own. */
+export type SectionForm = (root: HTMLElement, key: string, keys: readonly string[], values: object, send: Send,
+  look?: string) => HTMLFormElement;
+
+/** Finds the element of a type (any HTML element unless given) by a selector, or throws. */
+export type Find = <T extends HTMLElement = HTMLElement>(root: ParentNode, selector: string, type?: new () => T) => T;
 
 /** What a layout needs to know of a picture. */
 export type Size = { readonly width: number; readonly height: number };
@@ -112,3 +136,6 @@ export type MountSelection = (root: HTMLElement, context: Context, how: {
   focus: () => void;
   signal: AbortSignal;
 }) => import('./components/selection.js').Selection;
+
+/** The ways in which a picture can be copied. */
+export type SnippetKind = 'link' | 'page' | 'markdown' | 'markdown_thumbnail' | 'html' | 'picture' | 'bbcode' | 'bbcode_thumbnail' | 'rst';
