@@ -120,3 +120,10 @@ export type Row = { from: number; to: number; top: number; height: number; scale
 
 /** The ways in which a picture can be copied. */
 export type SnippetKind = 'link' | 'page' | 'markdown' | 'markdown_thumbnail' | 'html' | 'picture' | 'bbcode' | 'bbcode_thumbnail' | 'rst';
+
+/**
+ * Puts the viewer into an element of the page; the answer shows a picture in it. One can turn to the picture's neighbours in the
+ * list; `turned` is told of it.
+ */
+export type MountViewer = (root: HTMLElement, context: Context, list: import('./store.js').PictureList | null, signal: AbortSignal,
+  turned: (image: Image) => void) => (image: Image) => Promise<void>;
