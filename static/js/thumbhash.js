@@ -16,7 +16,7 @@ export function decodeThumbHash(base64) {
     return value;
   };
   const [l, p, q, lScale, alpha, short, pScale, qScale, wide] = [6, 6, 6, 5, 1, 3, 6, 6, 1].map(bits);
-  const [a, aScale] = alpha ? [bits(4), bits(4)] : [];
+  const [a = 0, aScale = 0] = alpha ? [bits(4), bits(4)] : [];
   if (!short || text.length * 8 < at) return null;
   const long = alpha ? 5 : 7;
   const [nx, ny] = wide ? [long, short] : [short, long];

@@ -25,7 +25,7 @@ export function mountGrid(root, context, { list, selectable = false, empty, sign
   let drawn = '';
   let below = '';
   const shown = () => items.slice(0, layout.rows.at(-1)?.to ?? 0);
-  const focus = () => grid.querySelector('a[tabindex="0"]')?.focus({ preventScroll: true });
+  const focus = () => find(grid, '[tabindex="0"]').focus({ preventScroll: true });
   const selection = selectable ? mountSelection(root, context, { list, items: shown, focus, signal }) : null;
   const topOf = () => -grid.getBoundingClientRect().top;
   const indexOf = (/** @type {any} */ target) => Number(target.closest('.tile')?.ariaPosInSet) - 1;
@@ -65,7 +65,7 @@ export function mountGrid(root, context, { list, selectable = false, empty, sign
         tile.classList.toggle('selected', chosen);
         tile.querySelector('button')?.setAttribute('aria-checked', `${chosen}`);
       });
-      if (focused && !grid.contains(document.activeElement)) focus();
+      if (focused && active && !grid.contains(document.activeElement)) focus();
     }
     if (!list.state.error && layout.height - topOf() < window.innerHeight * 3) void list.more();
   };
