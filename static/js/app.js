@@ -87,7 +87,10 @@ addEventListener('online', () => {
 addEventListener('unhandledrejection', ({ reason }) => toast(reason));
 router.addEventListener('navigate', () => void show());
 
-void context.loadAccount();
+// The server sees whether there is a session's cookie, which no script can, and says so in its pages.
+const { visitor } = JSON.parse(document.querySelector('#kadr-data')?.textContent ?? '{}');
+if (visitor) session.set({ account: null });
+else void context.loadAccount();
 api.call('getInstance').then((settings) => instance.set({ settings }), () => {}); // the server checks anyway
 await loadLanguage();
 mountShell(context);

@@ -75,8 +75,11 @@ export type Context = {
   instance: Store<{ settings: Instance | null }>;
   lists: PictureLists;
   queue: import('./upload-queue.js').UploadQueue;
-  /** Says something, or what went wrong, for some seconds, with at most one thing to do about it. */
-  toast: (message: string | unknown, action?: { label: string; run: () => void }) => void;
+  /**
+   * Says something, or what went wrong, for some seconds, with at most one thing to do about it. Returns what takes it
+   * away earlier.
+   */
+  toast: (message: string | unknown, action?: { label: string; run: () => void }) => () => void;
   /** Opens the form in a dialog and tells whether somebody is signed in now. */
   signIn: (reason?: string) => Promise<boolean>;
   /** Asks the server who is signed in. */
@@ -108,6 +111,12 @@ export type SectionForm = (root: HTMLElement, key: string, keys: readonly string
 
 /** Finds the element of a type (any HTML element unless given) by a selector, or throws. */
 export type Find = <T extends HTMLElement = HTMLElement>(root: ParentNode, selector: string, type?: new () => T) => T;
+
+/** What a layout needs to know of a picture. */
+export type Size = { readonly width: number; readonly height: number };
+
+/** A row of the grid: the pictures from `from` up to before `to`. `scale` is its height before rounding. */
+export type Row = { from: number; to: number; top: number; height: number; scale: number };
 
 /** The ways in which a picture can be copied. */
 export type SnippetKind = 'link' | 'page' | 'markdown' | 'markdown_thumbnail' | 'html' | 'picture' | 'bbcode' | 'bbcode_thumbnail' | 'rst';
