@@ -348,6 +348,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin an upload in parts
+         * @description Begins an upload whose bytes come in parts, so that it can go on where a broken connection stopped it, and so that
+         *     a page can show what has really arrived. Send the parts with `PATCH`, and make a picture of them with
+         *     `POST /api/v1/uploads/{id}/complete`; nothing is a picture before. What is small, or sent by a program on a good
+         *     connection, goes to `POST /api/v1/images` in one request.
+         *
+         *     An upload that gets nothing for 24 hours is removed. An account may have 32 of them at a time, and together they
+         *     must fit into its quota; beyond that this answers 429 until one is completed, deleted or removed.
+         */
+        post: operations["createUpload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uploads/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how far an upload is
+         * @description How many bytes have arrived, and so where the next part begins. Somebody else's upload is not found, and neither is
+         *     one that is complete or was removed.
+         */
+        get: operations["getUpload"];
+        put?: never;
+        post?: never;
+        /**
+         * Give an upload up
+         * @description Removes what has arrived. A picture that was made of it stays.
+         */
+        delete: operations["deleteUpload"];
+        options?: never;
+        head?: never;
+        /**
+         * Send the next part
+         * @description Adds the body to what has arrived. `Upload-Offset` says where in the whole the body begins, which must be where the
+         *     upload is; otherwise this answers 409 with the real offset in `Upload-Offset`. Parts may be of any size.
+         *
+         *     Every byte counts as soon as it has arrived: after a connection broke, and after a 400, 408, 413 or 507, ask for the
+         *     offset and go on there. Of two requests that send the same bytes at once one goes on and the other gets a 409. With
+         *     `Content-Digest` (RFC 9530, over this body) a part that arrived wrong is taken back and answered with 422.
+         */
+        patch: operations["appendUpload"];
+        trace?: never;
+    };
+    "/api/v1/uploads/{id}/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a picture of an upload
+         * @description Makes a picture of what has arrived, once all of it has; until then this answers 409. It answers as
+         *     `POST /api/v1/images` does: 201 when the picture is safe on disk, 200 with the picture that the account has already.
+         *     The upload is then gone, and so it is when it turns out to be no picture (415 or 422); after any other failure it is
+         *     still there, and can be completed again.
+         *
+         *     An upload is completed once: whoever asks again within 24 hours, because the reply was lost, gets the first reply,
+         *     whatever the body says.
+         */
+        post: operations["completeUpload"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/feed": {
         parameters: {
             query?: never;
@@ -1017,6 +1103,66 @@ export interface components {
              */
             allow_duplicate?: boolean;
         };
+        /** @description Bytes that arrive in parts. */
+        Upload: {
+            id: components["schemas"]["ID"];
+            /**
+             * Format: int64
+             * @description Bytes that have arrived.
+             * @example 1048576
+             */
+            offset: number;
+            /**
+             * Format: int64
+             * @description Bytes of the whole.
+             * @example 3845689
+             */
+            size: number;
+            expires_at: components["schemas"]["Time"];
+        };
+        /** @description An upload to begin. */
+        UploadCreate: {
+            /**
+             * Format: int64
+             * @description Bytes of the whole.
+             * @example 3845689
+             */
+            size: number;
+            /**
+             * @description The file's name.
+             * @example sunset.jpg
+             */
+            filename?: string;
+        };
+        /** @description What is to be said of the picture. */
+        UploadComplete: {
+            /**
+             * @description The title.
+             * @example Sunset over the bay
+             */
+            title?: string;
+            /**
+             * @description What it shows (alt text).
+             * @example The sun sets behind three sailing boats.
+             */
+            description?: string;
+            /**
+             * @description The file's name; the one that the upload began with when absent.
+             * @example sunset.jpg
+             */
+            filename?: string;
+            visibility?: components["schemas"]["Visibility"];
+            /**
+             * @description Keep private metadata in the file.
+             * @example false
+             */
+            keep_metadata?: boolean;
+            /**
+             * @description Make another picture even if the account has these bytes.
+             * @example false
+             */
+            allow_duplicate?: boolean;
+        };
         /** @description What to change about a picture. */
         ImagePatch: {
             /**
@@ -1218,6 +1364,24 @@ export interface components {
                  *     }
                  */
                 "application/json": components["schemas"]["ImageList"];
+            };
+        };
+        /** @description The upload, as far as it is. */
+        UploadProgress: {
+            headers: {
+                "Upload-Offset": components["headers"]["UploadOffset"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "id": "k3tmza7xw7c2q",
+                 *       "offset": 1048576,
+                 *       "size": 3845689,
+                 *       "expires_at": "2026-11-24T10:00:00Z"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Upload"];
             };
         };
         /** @description Nothing changed since the ETag that was sent. */
@@ -1601,6 +1765,16 @@ export interface components {
          * @example /api/v1/images/w7c2xq5kt3mza
          */
         Location: string;
+        /**
+         * @description Where the upload is.
+         * @example /api/v1/uploads/k3tmza7xw7c2q
+         */
+        UploadLocation: string;
+        /**
+         * @description How many bytes have arrived, and so where the next part begins.
+         * @example 1048576
+         */
+        UploadOffset: number;
         /**
          * @description A strong validator of this representation.
          * @example "w7c2xq5kt3mza-1"
@@ -2940,6 +3114,336 @@ export interface operations {
             410: components["responses"]["GoneProblem"];
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
+            500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    createUpload: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description A value of your own, random and used for this one request, so that it can be repeated after a broken connection
+                 *     without being done twice. Kept for 24 hours.
+                 * @example 0b6f5c1e-6c0e-4f5c-9a55-6f6a2c7be1d4
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What is going to come. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "size": 3845689,
+                 *       "filename": "sunset.jpg"
+                 *     }
+                 */
+                "application/json": components["schemas"]["UploadCreate"];
+            };
+        };
+        responses: {
+            /** @description The upload; its first byte is awaited. */
+            201: {
+                headers: {
+                    Location: components["headers"]["UploadLocation"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "k3tmza7xw7c2q",
+                     *       "offset": 0,
+                     *       "size": 3845689,
+                     *       "expires_at": "2026-11-24T10:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Upload"];
+                };
+            };
+            400: components["responses"]["BadRequestProblem"];
+            401: components["responses"]["UnauthenticatedProblem"];
+            403: components["responses"]["ForbiddenProblem"];
+            408: components["responses"]["TimeoutProblem"];
+            409: components["responses"]["ConflictProblem"];
+            413: components["responses"]["TooLargeProblem"];
+            415: components["responses"]["UnsupportedProblem"];
+            422: components["responses"]["UnprocessableProblem"];
+            429: components["responses"]["RateLimitedProblem"];
+            500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    getUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The resource's id.
+                 * @example w7c2xq5kt3mza
+                 */
+                id: components["parameters"]["ResourceID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["UploadProgress"];
+            400: components["responses"]["BadRequestProblem"];
+            401: components["responses"]["UnauthenticatedProblem"];
+            403: components["responses"]["ForbiddenProblem"];
+            404: components["responses"]["NotFoundProblem"];
+            500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    deleteUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The resource's id.
+                 * @example w7c2xq5kt3mza
+                 */
+                id: components["parameters"]["ResourceID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The upload is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequestProblem"];
+            401: components["responses"]["UnauthenticatedProblem"];
+            403: components["responses"]["ForbiddenProblem"];
+            404: components["responses"]["NotFoundProblem"];
+            500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    appendUpload: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description Where the body begins, in bytes of the whole.
+                 * @example 0
+                 */
+                "Upload-Offset": number;
+                /**
+                 * @description RFC 9530 digest of the body, checked when sent.
+                 * @example sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:
+                 */
+                "Content-Digest"?: string;
+            };
+            path: {
+                /**
+                 * @description The resource's id.
+                 * @example w7c2xq5kt3mza
+                 */
+                id: components["parameters"]["ResourceID"];
+            };
+            cookie?: never;
+        };
+        /** @description The bytes. */
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            200: components["responses"]["UploadProgress"];
+            400: components["responses"]["BadRequestProblem"];
+            401: components["responses"]["UnauthenticatedProblem"];
+            403: components["responses"]["ForbiddenProblem"];
+            404: components["responses"]["NotFoundProblem"];
+            408: components["responses"]["TimeoutProblem"];
+            /** @description The upload is elsewhere; `Upload-Offset` says where. */
+            409: {
+                headers: {
+                    "Upload-Offset": components["headers"]["UploadOffset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/upload_offset_mismatch",
+                     *       "title": "Conflict",
+                     *       "status": 409,
+                     *       "detail": "The upload goes on at another offset; see Upload-Offset.",
+                     *       "request_id": "4f7c2kq5xw7mzt3a"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLargeProblem"];
+            415: components["responses"]["UnsupportedProblem"];
+            422: components["responses"]["UnprocessableProblem"];
+            500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
+            507: components["responses"]["StorageProblem"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    completeUpload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description The resource's id.
+                 * @example w7c2xq5kt3mza
+                 */
+                id: components["parameters"]["ResourceID"];
+            };
+            cookie?: never;
+        };
+        /** @description What is to be said of the picture; `{}` for nothing. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "title": "Sunset over the bay",
+                 *       "visibility": "unlisted"
+                 *     }
+                 */
+                "application/json": components["schemas"]["UploadComplete"];
+            };
+        };
+        responses: {
+            /** @description The account has this picture already; here it is. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "w7c2xq5kt3mza",
+                     *       "url": "https://pictures.example.org/i/w7c2xq5kt3mza.jpg",
+                     *       "page_url": "https://pictures.example.org/p/w7c2xq5kt3mza",
+                     *       "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?w=320",
+                     *       "width": 4032,
+                     *       "height": 3024,
+                     *       "size": 3845689,
+                     *       "media_type": "image/jpeg",
+                     *       "filename": "sunset.jpg",
+                     *       "title": "Sunset over the bay",
+                     *       "description": "The sun sets behind three sailing boats.",
+                     *       "visibility": "unlisted",
+                     *       "placeholder": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
+                     *       "variants": [
+                     *         {
+                     *           "width": 320,
+                     *           "height": 240,
+                     *           "media_type": "image/avif",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r25b0f9c1a&w=320"
+                     *         },
+                     *         {
+                     *           "width": 320,
+                     *           "height": 240,
+                     *           "media_type": "image/webp",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320"
+                     *         }
+                     *       ],
+                     *       "account_name": "anna",
+                     *       "created_at": "2026-11-23T10:00:00Z",
+                     *       "updated_at": "2026-11-23T10:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Image"];
+                };
+            };
+            /** @description The picture is stored. */
+            201: {
+                headers: {
+                    Location: components["headers"]["Location"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "w7c2xq5kt3mza",
+                     *       "url": "https://pictures.example.org/i/w7c2xq5kt3mza.jpg",
+                     *       "page_url": "https://pictures.example.org/p/w7c2xq5kt3mza",
+                     *       "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?w=320",
+                     *       "width": 4032,
+                     *       "height": 3024,
+                     *       "size": 3845689,
+                     *       "media_type": "image/jpeg",
+                     *       "filename": "sunset.jpg",
+                     *       "title": "Sunset over the bay",
+                     *       "description": "The sun sets behind three sailing boats.",
+                     *       "visibility": "unlisted",
+                     *       "placeholder": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
+                     *       "variants": [
+                     *         {
+                     *           "width": 320,
+                     *           "height": 240,
+                     *           "media_type": "image/avif",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r25b0f9c1a&w=320"
+                     *         },
+                     *         {
+                     *           "width": 320,
+                     *           "height": 240,
+                     *           "media_type": "image/webp",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320"
+                     *         }
+                     *       ],
+                     *       "account_name": "anna",
+                     *       "created_at": "2026-11-23T10:00:00Z",
+                     *       "updated_at": "2026-11-23T10:00:00Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Image"];
+                };
+            };
+            400: components["responses"]["BadRequestProblem"];
+            401: components["responses"]["UnauthenticatedProblem"];
+            403: components["responses"]["ForbiddenProblem"];
+            404: components["responses"]["NotFoundProblem"];
+            408: components["responses"]["TimeoutProblem"];
+            /** @description Bytes are missing, or another request completes the upload just now. */
+            409: {
+                headers: {
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/upload_incomplete",
+                     *       "title": "Conflict",
+                     *       "status": 409,
+                     *       "detail": "Of 3845689 bytes 1048576 have arrived. Send the rest first.",
+                     *       "request_id": "4f7c2kq5xw7mzt3a"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["TooLargeProblem"];
+            415: components["responses"]["UnsupportedProblem"];
+            422: components["responses"]["UnprocessableProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];

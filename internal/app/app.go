@@ -20,6 +20,7 @@ import (
 	"github.com/kadr-app/kadr/internal/imaging"
 	"github.com/kadr-app/kadr/internal/postgres"
 	"github.com/kadr-app/kadr/internal/tracing"
+	"github.com/kadr-app/kadr/internal/upload"
 	"github.com/kadr-app/kadr/internal/variant"
 	"github.com/kadr-app/kadr/internal/worker"
 	"github.com/kadr-app/kadr/static"
@@ -118,8 +119,12 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, more ...Optio
 	images := image.NewService(postgres.NewImageStore(a.db.DB), blobs, a.decoders, variants, image.Config{
 		MaxUploadBytes: cfg.MaxUploadBytes, MaxPixels: cfg.MaxPixels, Outputs: outputs, Changed: a.changes.Changed,
 	}, log)
+	uploads, err := upload.Open(cfg.UploadsDir(), blobs.Room)
+	if err != nil {
+		return nil, err
+	}
 	accounts := accountService(cfg, a.db)
-	a.worker = worker.New(images, variants, accounts, worker.Config{
+	a.worker = worker.New(images, uploads, variants, accounts, worker.Config{
 		Interval: cfg.SweepInterval, Grace: cfg.SweepGrace, Observe: a.metering.swept,
 	}, log)
 	a.metering.watch(a, blobs, variants)
@@ -131,7 +136,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, more ...Optio
 			Accel:       cfg.Delivery == config.DeliveryAccel, Storage: a.storage,
 		},
 		httpapi.Services{
-			Accounts: accounts, Images: images, Idempotency: postgres.NewIdempotencyStore(a.db.DB),
+			Accounts: accounts, Images: images, Uploads: uploads, Idempotency: postgres.NewIdempotencyStore(a.db.DB),
 			Keys: a.changes.Keys, Presets: presets, Links: a.changes.LinkCache,
 			Checks: httpapi.Checks{Database: a.db.Ping, Storage: blobs.Check, Decoders: a.decoders.Check, Draining: a.draining.Load},
 			Meter:  a.metering.meter(), Trace: a.trace(),

@@ -36,3 +36,7 @@ func (d *Dir) room(keep int64) error {
 	}
 	return nil
 }
+
+// Room returns ErrStorageFull unless so many bytes fit beside what is to be kept free, for files that others put on the
+// same file system.
+func (d *Dir) Room(bytes int64) error { return d.room(d.reserve + bytes) }

@@ -308,6 +308,9 @@ func (c Config) Secure() bool { return strings.HasPrefix(c.PublicURL, "https://"
 // StorageDir is the folder of the blob store.
 func (c Config) StorageDir() string { return filepath.Join(c.DataDir, "storage") }
 
+// UploadsDir is the folder of what arrives in parts. It lies on the disk of the storage, where KADR_RESERVE_BYTES counts.
+func (c Config) UploadsDir() string { return filepath.Join(c.StorageDir(), "uploads") }
+
 // PostgresDir is the folder of the private PostgreSQL cluster.
 func (c Config) PostgresDir() string { return filepath.Join(c.DataDir, "postgres") }
 

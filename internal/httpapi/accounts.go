@@ -61,6 +61,9 @@ func (s *Server) DeleteAccount(ctx context.Context, req server.DeleteAccountRequ
 		return nil, err
 	}
 	s.images.Reclaim()
+	if err := s.uploads.RemoveAll(p.AccountID); err != nil { // nobody gets at them any more, and they expire
+		s.log.WarnContext(ctx, "uploads of a deleted account are left to the sweep", "error", err)
+	}
 	return server.DeleteAccount204Response{}, nil
 }
 

@@ -111,5 +111,21 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, b.err
 }
 
+// rawBody is the request's body, as it comes.
+func rawBody(ctx context.Context) io.Reader {
+	if b := infoOf(ctx).body; b != nil {
+		return b
+	}
+	return http.NoBody
+}
+
+// receivedOf is how much of the request's body was read, in bytes.
+func receivedOf(ctx context.Context) int64 {
+	if b := infoOf(ctx).body; b != nil {
+		return b.received
+	}
+	return 0
+}
+
 // Close implements io.Closer.
 func (b *body) Close() error { return b.source.Close() }

@@ -31,11 +31,11 @@ func (s *Server) crossOrigin() echo.MiddlewareFunc {
 		AllowMethods:     []string{"GET", "HEAD", "POST", "PATCH", "DELETE"},
 		AllowHeaders: []string{
 			"Authorization", "Content-Type", "Content-Digest", "Idempotency-Key", "If-Match", "If-None-Match",
-			"If-Modified-Since", "Range", "traceparent", "tracestate",
+			"If-Modified-Since", "Range", "Upload-Offset", "traceparent", "tracestate",
 		},
 		ExposeHeaders: []string{
 			"Allow", "Content-Disposition", "Content-Range", "Deprecation", "ETag", "Link", "Location", "RateLimit",
-			"RateLimit-Policy", "Retry-After", "Sunset", "WWW-Authenticate", "X-Request-Id",
+			"RateLimit-Policy", "Retry-After", "Sunset", "Upload-Offset", "WWW-Authenticate", "X-Request-Id",
 		},
 		MaxAge: preflightLifetime,
 	})

@@ -19,10 +19,12 @@ import (
 type visitor func(http.ResponseWriter) error
 
 // The interfaces of the generated responses that idempotent operations answer with.
-func (v visitor) VisitCreateAccountResponse(w http.ResponseWriter) error { return v(w) }
-func (v visitor) VisitCreateSessionResponse(w http.ResponseWriter) error { return v(w) }
-func (v visitor) VisitCreateAPIKeyResponse(w http.ResponseWriter) error  { return v(w) }
-func (v visitor) VisitUploadImageResponse(w http.ResponseWriter) error   { return v(w) }
+func (v visitor) VisitCreateAccountResponse(w http.ResponseWriter) error  { return v(w) }
+func (v visitor) VisitCreateSessionResponse(w http.ResponseWriter) error  { return v(w) }
+func (v visitor) VisitCreateAPIKeyResponse(w http.ResponseWriter) error   { return v(w) }
+func (v visitor) VisitUploadImageResponse(w http.ResponseWriter) error    { return v(w) }
+func (v visitor) VisitCreateUploadResponse(w http.ResponseWriter) error   { return v(w) }
+func (v visitor) VisitCompleteUploadResponse(w http.ResponseWriter) error { return v(w) }
 
 // idempotencyLock is how long the first request with a key may be at work before a repetition may take over.
 const idempotencyLock = 2 * time.Minute

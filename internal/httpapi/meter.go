@@ -151,17 +151,13 @@ func failedUpload(err error) string {
 	}
 }
 
-// countUpload counts an upload that ended with err, or else with outcome.
-func (s *Server) countUpload(ctx context.Context, outcome string, err error) {
+// countUpload counts an upload of so many bytes that ended with err, or else with outcome.
+func (s *Server) countUpload(outcome string, received int64, err error) {
 	if s.meter == nil {
 		return
 	}
 	if err != nil {
 		outcome = failedUpload(err)
-	}
-	received := int64(0)
-	if b := infoOf(ctx).body; b != nil {
-		received = b.received
 	}
 	s.meter.Uploaded(outcome, received)
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/kadr-app/kadr/internal/account"
 	"github.com/kadr-app/kadr/internal/image"
 	"github.com/kadr-app/kadr/internal/imaging"
+	"github.com/kadr-app/kadr/internal/upload"
 	"github.com/kadr-app/kadr/internal/variant"
 )
 
@@ -59,6 +60,7 @@ type Server struct {
 	cfg         Config
 	accounts    *account.Service
 	images      *image.Service
+	uploads     *upload.Store
 	idempotency IdempotencyStore
 	keys        *variant.Keys
 	presets     variant.Presets
@@ -82,6 +84,7 @@ var _ server.StrictServerInterface = (*Server)(nil)
 type Services struct {
 	Accounts    *account.Service
 	Images      *image.Service
+	Uploads     *upload.Store
 	Idempotency IdempotencyStore
 	Keys        *variant.Keys
 	Presets     variant.Presets
@@ -110,7 +113,7 @@ func New(cfg Config, services Services, static fs.FS, log *slog.Logger) (http.Ha
 		return nil, fmt.Errorf("read the pages: %w", err)
 	}
 	s := &Server{
-		cfg: cfg, accounts: services.Accounts, images: services.Images, idempotency: services.Idempotency,
+		cfg: cfg, accounts: services.Accounts, images: services.Images, uploads: services.Uploads, idempotency: services.Idempotency,
 		keys: services.Keys, presets: services.Presets, hot: services.Links, addressOf: clientAddress(cfg.TrustedProxies),
 		feeds: flights{byKey: map[string]*flight{}}, checks: services.Checks, formats: toAPIFormats(services.Inputs, services.Outputs),
 		contract: files, meter: services.Meter, trace: services.Trace, operations: newOperations(validator), hotTallies: newHotTallies(services.Meter),

@@ -21,7 +21,7 @@ import (
 // UploadImage takes a picture, as a form or as it is.
 func (s *Server) UploadImage(ctx context.Context, req server.UploadImageRequestObject) (_ server.UploadImageResponseObject, err error) {
 	outcome := uploadRepeated
-	defer func() { s.countUpload(ctx, outcome, err) }()
+	defer func() { s.countUpload(outcome, receivedOf(ctx), err) }()
 	if err := s.checkLength(ctx, req.MultipartBody != nil); err != nil {
 		return nil, err
 	}
@@ -135,11 +135,7 @@ func (s *Server) receive(ctx context.Context, req server.UploadImageRequestObjec
 		received, err = s.receiveForm(ctx, req.MultipartBody, &fields)
 	} else {
 		// Not req.Body: the generated code sets that for one of the raw media types only.
-		var raw io.Reader = http.NoBody
-		if b := infoOf(ctx).body; b != nil {
-			raw = b
-		}
-		received, err = s.images.Receive(ctx, raw)
+		received, err = s.images.Receive(ctx, rawBody(ctx))
 	}
 	if errors.Is(err, blob.ErrTooLarge) {
 		err = s.tooLarge()

@@ -11,6 +11,7 @@ import (
 	"github.com/kadr-app/kadr/internal/account"
 	"github.com/kadr-app/kadr/internal/blob"
 	"github.com/kadr-app/kadr/internal/image"
+	"github.com/kadr-app/kadr/internal/upload"
 	"github.com/kadr-app/kadr/internal/variant"
 )
 
@@ -28,11 +29,14 @@ const (
 	SweepBlobs   = "blobs"   // blobs that nothing refers to
 	SweepRows    = "rows"    // of sessions, invites, limits and idempotency keys that are over
 	SweepClaims  = "claims"  // on variants, and failures of them, that are over
+	SweepUploads = "uploads" // in parts, that nobody goes on with
 	SweepFiles   = "files"   // that no row knows
 )
 
 // Sweeps are all of them.
-func Sweeps() []string { return []string{SweepDeleted, SweepBlobs, SweepRows, SweepClaims, SweepFiles} }
+func Sweeps() []string {
+	return []string{SweepDeleted, SweepBlobs, SweepRows, SweepClaims, SweepUploads, SweepFiles}
+}
 
 // Swept is a sweep that is over.
 type Swept struct {
@@ -45,6 +49,7 @@ type Swept struct {
 // Worker sweeps until it is told to stop.
 type Worker struct {
 	images   *image.Service
+	uploads  *upload.Store
 	variants *variant.Maker
 	accounts *account.Service
 	cfg      Config
@@ -52,8 +57,8 @@ type Worker struct {
 }
 
 // New returns a Worker; Run starts it.
-func New(images *image.Service, variants *variant.Maker, accounts *account.Service, cfg Config, log *slog.Logger) *Worker {
-	return &Worker{images: images, variants: variants, accounts: accounts, cfg: cfg, log: log}
+func New(images *image.Service, uploads *upload.Store, variants *variant.Maker, accounts *account.Service, cfg Config, log *slog.Logger) *Worker {
+	return &Worker{images: images, uploads: uploads, variants: variants, accounts: accounts, cfg: cfg, log: log}
 }
 
 // walkShare bounds the part of the time that walks through the whole store may take: one after 20 times its own length.
@@ -83,6 +88,7 @@ func (w *Worker) Run(ctx context.Context) {
 			return int(swept.Sessions + swept.Invites + swept.Limits + swept.IdempotencyKeys), err
 		})
 		w.sweep(ctx, SweepClaims, "claims and failures of variants", w.variants.Sweep)
+		w.sweep(ctx, SweepUploads, "expired uploads", w.uploads.Sweep)
 		if start := time.Now(); start.After(nextWalk) {
 			w.sweep(ctx, SweepFiles, "orphan files", func(ctx context.Context) (int, error) {
 				return w.images.SweepFiles(ctx, w.cfg.Grace, func(ctx context.Context, found []blob.Entry) (int, error) {
