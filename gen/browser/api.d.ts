@@ -491,6 +491,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/oembed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Describe a link for an embed
+         * @description An oEmbed 1.0 provider (https://oembed.com): chats, forums and editors ask it what a link to a picture is, to show
+         *     the picture in its place. A picture's page names its own address here in a `<link rel="alternate">`.
+         *
+         *     A private picture looks like none, whoever asks. Consumers send parameters of their own, which are ignored.
+         */
+        get: operations["getOEmbed"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/instance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What this instance allows
+         * @description What a client has to know before it offers anything: whether people may register, and what may be uploaded. The
+         *     same for everybody; it may be kept for a minute.
+         */
+        get: operations["getInstance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -1214,6 +1258,114 @@ export interface components {
              * @enum {string}
              */
             outcome: "deleted" | "updated" | "not_found";
+        };
+        /** @description A picture, as oEmbed 1.0 describes a photo. */
+        OEmbed: {
+            /**
+             * @description Always a photo.
+             * @example photo
+             * @enum {string}
+             */
+            type: "photo";
+            /**
+             * @description Of oEmbed.
+             * @example 1.0
+             * @enum {string}
+             */
+            version: "1.0";
+            /**
+             * Format: uri
+             * @description The picture in a format that everything shows, as large as `maxwidth` and `maxheight` let it be, and never enlarged.
+             * @example https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r25b0f9c1a&w=640
+             */
+            url: string;
+            /**
+             * Format: int32
+             * @description Pixels to show it in: its own, unless even the smallest free width is too large for the box.
+             * @example 640
+             */
+            width: number;
+            /**
+             * Format: int32
+             * @description Pixels to show it in.
+             * @example 480
+             */
+            height: number;
+            /**
+             * @description The title or, where there is none, the file's name.
+             * @example Sunset over the bay
+             */
+            title: string;
+            author_name: components["schemas"]["AccountName"];
+            /**
+             * Format: uri
+             * @description The account's public pictures.
+             * @example https://pictures.example.org/u/anna
+             */
+            author_url: string;
+            /**
+             * @description Always Kadr.
+             * @example Kadr
+             * @enum {string}
+             */
+            provider_name: "Kadr";
+            /**
+             * Format: uri
+             * @description This instance.
+             * @example https://pictures.example.org/
+             */
+            provider_url: string;
+            /**
+             * Format: uri
+             * @description A still of at most 320 pixels' width, within the same box.
+             * @example https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r25b0f9c1a&w=320
+             */
+            thumbnail_url: string;
+            /**
+             * Format: int32
+             * @description Pixels to show it in.
+             * @example 320
+             */
+            thumbnail_width: number;
+            /**
+             * Format: int32
+             * @description Pixels to show it in.
+             * @example 240
+             */
+            thumbnail_height: number;
+            /**
+             * Format: int32
+             * @description Seconds for which this may be kept.
+             * @example 300
+             */
+            cache_age: number;
+        };
+        /** @description What an instance allows. */
+        Instance: {
+            /**
+             * @description Who may register: everybody, whoever is invited, or nobody. The first account always may, so an instance without any is `open`.
+             * @example open
+             * @enum {string}
+             */
+            registration: "open" | "invite" | "closed";
+            /**
+             * Format: int64
+             * @description The largest picture that is taken.
+             * @example 52428800
+             */
+            max_upload_bytes: number;
+            /**
+             * Format: int64
+             * @description The most pixels that a picture may have, all frames counted.
+             * @example 100000000
+             */
+            max_pixels: number;
+            formats: components["schemas"]["Formats"];
+            /**
+             * @description The server's version.
+             * @example v1.2.0
+             */
+            version: string;
         };
         /** @description Whether the process is alive. */
         Health: {
@@ -3650,6 +3802,151 @@ export interface operations {
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    getOEmbed: {
+        parameters: {
+            query: {
+                /**
+                 * @description A picture's page (`/p/…`) or a direct link (`/i/…`) of this instance.
+                 * @example https://pictures.example.org/p/w7c2xq5kt3mza
+                 */
+                url: string;
+                /**
+                 * @description The most pixels that the embed may be wide.
+                 * @example 640
+                 */
+                maxwidth?: number;
+                /**
+                 * @description The most pixels that the embed may be high.
+                 * @example 480
+                 */
+                maxheight?: number;
+                /**
+                 * @description `json`, also when absent, or `xml`; anything else is answered with 501.
+                 * @example json
+                 */
+                format?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the link is. */
+            200: {
+                headers: {
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "photo",
+                     *       "version": "1.0",
+                     *       "url": "https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r25b0f9c1a&w=640",
+                     *       "width": 640,
+                     *       "height": 480,
+                     *       "title": "Sunset over the bay",
+                     *       "author_name": "anna",
+                     *       "author_url": "https://pictures.example.org/u/anna",
+                     *       "provider_name": "Kadr",
+                     *       "provider_url": "https://pictures.example.org/",
+                     *       "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r25b0f9c1a&w=320",
+                     *       "thumbnail_width": 320,
+                     *       "thumbnail_height": 240,
+                     *       "cache_age": 300
+                     *     }
+                     */
+                    "application/json": components["schemas"]["OEmbed"];
+                    "text/xml": string;
+                };
+            };
+            400: components["responses"]["BadRequestProblem"];
+            404: components["responses"]["NotFoundProblem"];
+            410: components["responses"]["GoneProblem"];
+            500: components["responses"]["InternalProblem"];
+            /** @description The embed cannot be had in that format. */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "type": "/problems/format_not_implemented",
+                     *       "title": "Not implemented",
+                     *       "status": 501,
+                     *       "detail": "Embeds are described as json or xml.",
+                     *       "request_id": "4f7c2kq5xw7mzt3a"
+                     *     }
+                     */
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            503: components["responses"]["UnavailableProblem"];
+            default: components["responses"]["OtherProblem"];
+        };
+    };
+    getInstance: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @example "w7c2xq5kt3mza-1"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The instance. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "registration": "open",
+                     *       "max_upload_bytes": 52428800,
+                     *       "max_pixels": 100000000,
+                     *       "formats": {
+                     *         "input": [
+                     *           "image/jpeg",
+                     *           "image/png"
+                     *         ],
+                     *         "output": [
+                     *           "image/jpeg",
+                     *           "image/webp"
+                     *         ]
+                     *       },
+                     *       "version": "v1.2.0"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Instance"];
+                };
+            };
+            /** @description Nothing changed since the ETag that was sent. */
+            304: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["BadRequestProblem"];
+            500: components["responses"]["InternalProblem"];
+            503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
         };
     };

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/xml"
 	"fmt"
 	"io"
 	"net/http"
@@ -183,6 +184,27 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for InstanceRegistration.
+const (
+	Closed InstanceRegistration = "closed"
+	Invite InstanceRegistration = "invite"
+	Open   InstanceRegistration = "open"
+)
+
+// Valid indicates whether the value is a known member of the InstanceRegistration enum.
+func (e InstanceRegistration) Valid() bool {
+	switch e {
+	case Closed:
+		return true
+	case Invite:
+		return true
+	case Open:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MediaType.
 const (
 	ImageAvif MediaType = "image/avif"
@@ -210,6 +232,51 @@ func (e MediaType) Valid() bool {
 	case ImageTiff:
 		return true
 	case ImageWebp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OEmbedProviderName.
+const (
+	Kadr OEmbedProviderName = "Kadr"
+)
+
+// Valid indicates whether the value is a known member of the OEmbedProviderName enum.
+func (e OEmbedProviderName) Valid() bool {
+	switch e {
+	case Kadr:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OEmbedType.
+const (
+	Photo OEmbedType = "photo"
+)
+
+// Valid indicates whether the value is a known member of the OEmbedType enum.
+func (e OEmbedType) Valid() bool {
+	switch e {
+	case Photo:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OEmbedVersion.
+const (
+	N10 OEmbedVersion = "1.0"
+)
+
+// Valid indicates whether the value is a known member of the OEmbedVersion enum.
+func (e OEmbedVersion) Valid() bool {
+	switch e {
+	case N10:
 		return true
 	default:
 		return false
@@ -979,6 +1046,37 @@ type ImageVariantsCreate struct {
 	Variants []VariantShape `json:"variants"`
 }
 
+// Instance What an instance allows.
+type Instance struct {
+	// Formats What this instance's decoders can do.
+	Formats Formats `json:"formats"`
+
+	// MaxPixels The most pixels that a picture may have, all frames counted.
+	//
+	// Example: 100000000
+	MaxPixels int64 `json:"max_pixels"`
+
+	// MaxUploadBytes The largest picture that is taken.
+	//
+	// Example: 52428800
+	MaxUploadBytes int64 `json:"max_upload_bytes"`
+
+	// Registration Who may register: everybody, whoever is invited, or nobody. The first account always may, so an instance without any is `open`.
+	//
+	// Example: open
+	Registration InstanceRegistration `json:"registration"`
+
+	// Version The server's version.
+	//
+	// Example: v1.2.0
+	Version string `json:"version"`
+}
+
+// InstanceRegistration Who may register: everybody, whoever is invited, or nobody. The first account always may, so an instance without any is `open`.
+//
+// Example: open
+type InstanceRegistration string
+
 // MediaType The original's real type.
 //
 // Example: image/jpeg
@@ -988,6 +1086,94 @@ type MediaType string
 //
 // Example: eyJzIjoiY3JlYXRlZF9hdCJ9
 type NextCursor = string
+
+// OEmbed A picture, as oEmbed 1.0 describes a photo.
+type OEmbed struct {
+	// AuthorName A public, unique name of 2 to 32 lower-case letters, digits, hyphens and underscores.
+	//
+	// Example: anna
+	AuthorName AccountName `json:"author_name"`
+
+	// AuthorURL The account's public pictures.
+	//
+	// Example: https://pictures.example.org/u/anna
+	AuthorURL string `json:"author_url"`
+
+	// CacheAge Seconds for which this may be kept.
+	//
+	// Example: 300
+	CacheAge int32 `json:"cache_age"`
+
+	// Height Pixels to show it in.
+	//
+	// Example: 480
+	Height int32 `json:"height"`
+
+	// ProviderName Always Kadr.
+	//
+	// Example: Kadr
+	ProviderName OEmbedProviderName `json:"provider_name"`
+
+	// ProviderURL This instance.
+	//
+	// Example: https://pictures.example.org/
+	ProviderURL string `json:"provider_url"`
+
+	// ThumbnailHeight Pixels to show it in.
+	//
+	// Example: 240
+	ThumbnailHeight int32 `json:"thumbnail_height"`
+
+	// ThumbnailURL A still of at most 320 pixels' width, within the same box.
+	//
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r25b0f9c1a&w=320
+	ThumbnailURL string `json:"thumbnail_url"`
+
+	// ThumbnailWidth Pixels to show it in.
+	//
+	// Example: 320
+	ThumbnailWidth int32 `json:"thumbnail_width"`
+
+	// Title The title or, where there is none, the file's name.
+	//
+	// Example: Sunset over the bay
+	Title string `json:"title"`
+
+	// Type Always a photo.
+	//
+	// Example: photo
+	Type OEmbedType `json:"type"`
+
+	// URL The picture in a format that everything shows, as large as `maxwidth` and `maxheight` let it be, and never enlarged.
+	//
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r25b0f9c1a&w=640
+	URL string `json:"url"`
+
+	// Version Of oEmbed.
+	//
+	// Example: 1.0
+	Version OEmbedVersion `json:"version"`
+
+	// Width Pixels to show it in: its own, unless even the smallest free width is too large for the box.
+	//
+	// Example: 640
+	Width int32 `json:"width"`
+}
+
+// OEmbedProviderName Always Kadr.
+//
+// Example: Kadr
+type OEmbedProviderName string
+
+// OEmbedType Always a photo.
+//
+// Example: photo
+type OEmbedType string
+
+// OEmbedVersion Of oEmbed.
+//
+// Example: 1.0
+type OEmbedVersion string
 
 // OutputFormat A format that pictures can be made in.
 //
@@ -1534,6 +1720,12 @@ type UpdateImageParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// GetInstanceParams defines parameters for GetInstance.
+type GetInstanceParams struct {
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
 // ListSessionsParams defines parameters for ListSessions.
 type ListSessionsParams struct {
 	// Limit How many items at most.
@@ -1626,6 +1818,21 @@ type GetFileParams struct {
 
 	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetOEmbedParams defines parameters for GetOEmbed.
+type GetOEmbedParams struct {
+	// URL A picture's page (`/p/…`) or a direct link (`/i/…`) of this instance.
+	URL string `form:"url" json:"url"`
+
+	// Maxwidth The most pixels that the embed may be wide.
+	Maxwidth *int32 `form:"maxwidth,omitempty" json:"maxwidth,omitempty"`
+
+	// Maxheight The most pixels that the embed may be high.
+	Maxheight *int32 `form:"maxheight,omitempty" json:"maxheight,omitempty"`
+
+	// Format `json`, also when absent, or `xml`; anything else is answered with 501.
+	Format *string `form:"format,omitempty" json:"format,omitempty"`
 }
 
 // GetContractJSONParams defines parameters for GetContractJSON.
@@ -1999,6 +2206,14 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
 	CreateImageVariants(ctx context.Context, id ResourceID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetInstance What this instance allows
+	//
+	// What a client has to know before it offers anything: whether people may register, and what may be uploaded. The
+	// same for everybody; it may be kept for a minute.
+	//
+	// Corresponds with GET /api/v1/instance (the `GetInstance` operationId).
+	GetInstance(ctx context.Context, params *GetInstanceParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// DeleteSessions Sign out everywhere
 	//
 	// Ends every session of the account, this one too. API keys stay.
@@ -2175,6 +2390,16 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /i/{file} (the `GetFile` operationId).
 	GetFile(ctx context.Context, file string, params *GetFileParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetOEmbed Describe a link for an embed
+	//
+	// An oEmbed 1.0 provider (https://oembed.com): chats, forums and editors ask it what a link to a picture is, to show
+	// the picture in its place. A picture's page names its own address here in a `<link rel="alternate">`.
+	//
+	// A private picture looks like none, whoever asks. Consumers send parameters of their own, which are ignored.
+	//
+	// Corresponds with GET /oembed (the `GetOEmbed` operationId).
+	GetOEmbed(ctx context.Context, params *GetOEmbedParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetContractJSON This contract, as JSON
 	//
@@ -2703,6 +2928,24 @@ func (c *Client) CreateImageVariants(ctx context.Context, id ResourceID, body Cr
 	return c.Client.Do(req)
 }
 
+// GetInstance What this instance allows
+//
+// What a client has to know before it offers anything: whether people may register, and what may be uploaded. The
+// same for everybody; it may be kept for a minute.
+//
+// Corresponds with GET /api/v1/instance (the `GetInstance` operationId).
+func (c *Client) GetInstance(ctx context.Context, params *GetInstanceParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetInstanceRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // DeleteSessions Sign out everywhere
 //
 // Ends every session of the account, this one too. API keys stay.
@@ -3030,6 +3273,26 @@ func (c *Client) GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (
 // Corresponds with GET /i/{file} (the `GetFile` operationId).
 func (c *Client) GetFile(ctx context.Context, file string, params *GetFileParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetFileRequest(c.Server, file, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetOEmbed Describe a link for an embed
+//
+// An oEmbed 1.0 provider (https://oembed.com): chats, forums and editors ask it what a link to a picture is, to show
+// the picture in its place. A picture's page names its own address here in a `<link rel="alternate">`.
+//
+// A private picture looks like none, whoever asks. Consumers send parameters of their own, which are ignored.
+//
+// Corresponds with GET /oembed (the `GetOEmbed` operationId).
+func (c *Client) GetOEmbed(ctx context.Context, params *GetOEmbedParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOEmbedRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -4206,6 +4469,48 @@ func NewCreateImageVariantsRequestWithBody(server string, id ResourceID, content
 	return req, nil
 }
 
+// NewGetInstanceRequest constructs an http.Request for the GetInstance method
+func NewGetInstanceRequest(server string, params *GetInstanceParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/instance")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 // NewDeleteSessionsRequest constructs an http.Request for the DeleteSessions method
 func NewDeleteSessionsRequest(server string) (*http.Request, error) {
 	var err error
@@ -4979,6 +5284,92 @@ func NewGetFileRequest(server string, file string, params *GetFileParams) (*http
 	return req, nil
 }
 
+// NewGetOEmbedRequest constructs an http.Request for the GetOEmbed method
+func NewGetOEmbedRequest(server string, params *GetOEmbedParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/oembed")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "url", params.URL, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Maxwidth != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "maxwidth", *params.Maxwidth, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Maxheight != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "maxheight", *params.Maxheight, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Format != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "format", *params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetContractJSONRequest constructs an http.Request for the GetContractJSON method
 func NewGetContractJSONRequest(server string, params *GetContractJSONParams) (*http.Request, error) {
 	var err error
@@ -5406,6 +5797,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
 	CreateImageVariantsWithResponse(ctx context.Context, id ResourceID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error)
 
+	// GetInstanceWithResponse What this instance allows
+	//
+	// What a client has to know before it offers anything: whether people may register, and what may be uploaded. The
+	// same for everybody; it may be kept for a minute.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /api/v1/instance (the `GetInstance` operationId).
+	GetInstanceWithResponse(ctx context.Context, params *GetInstanceParams, reqEditors ...RequestEditorFn) (*GetInstanceResponse, error)
+
 	// DeleteSessionsWithResponse Sign out everywhere
 	//
 	// Ends every session of the account, this one too. API keys stay.
@@ -5600,6 +6001,18 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /i/{file} (the `GetFile` operationId).
 	GetFileWithResponse(ctx context.Context, file string, params *GetFileParams, reqEditors ...RequestEditorFn) (*GetFileResponse, error)
+
+	// GetOEmbedWithResponse Describe a link for an embed
+	//
+	// An oEmbed 1.0 provider (https://oembed.com): chats, forums and editors ask it what a link to a picture is, to show
+	// the picture in its place. A picture's page names its own address here in a `<link rel="alternate">`.
+	//
+	// A private picture looks like none, whoever asks. Consumers send parameters of their own, which are ignored.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /oembed (the `GetOEmbed` operationId).
+	GetOEmbedWithResponse(ctx context.Context, params *GetOEmbedParams, reqEditors ...RequestEditorFn) (*GetOEmbedResponse, error)
 
 	// GetContractJSONWithResponse This contract, as JSON
 	//
@@ -8060,6 +8473,105 @@ func (r CreateImageVariantsResponse) ContentType() string {
 	return ""
 }
 
+// GetInstanceResponse200Headers the declared response headers of an HTTP 200 response for GetInstance
+type GetInstanceResponse200Headers struct {
+	CacheControl *string
+	ETag         *string
+}
+
+// GetInstanceResponse304Headers the declared response headers of an HTTP 304 response for GetInstance
+type GetInstanceResponse304Headers struct {
+	CacheControl *string
+	ETag         *string
+}
+
+// GetInstanceResponse503Headers the declared response headers of an HTTP 503 response for GetInstance
+type GetInstanceResponse503Headers struct {
+	RetryAfter *int32
+}
+
+// GetInstanceResponseDefaultHeaders the declared response headers of an HTTP default response for GetInstance
+type GetInstanceResponseDefaultHeaders struct {
+	Allow *string
+}
+
+type GetInstanceResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *Instance
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequestProblem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *OtherProblem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetInstanceResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetInstanceResponse304Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetInstanceResponse503Headers
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *GetInstanceResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetInstanceResponse) GetJSON200() *Instance {
+	return r.JSON200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetInstanceResponse) GetApplicationProblemJSON400() *BadRequestProblem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetInstanceResponse) GetApplicationProblemJSON500() *InternalProblem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetInstanceResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetInstanceResponse) GetApplicationProblemJSONDefault() *OtherProblem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetInstanceResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetInstanceResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetInstanceResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetInstanceResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // DeleteSessionsResponse204Headers the declared response headers of an HTTP 204 response for DeleteSessions
 type DeleteSessionsResponse204Headers struct {
 	SetCookie *string
@@ -9820,6 +10332,125 @@ func (r GetFileResponse) ContentType() string {
 	return ""
 }
 
+// GetOEmbedResponse200Headers the declared response headers of an HTTP 200 response for GetOEmbed
+type GetOEmbedResponse200Headers struct {
+	AccessControlAllowOrigin *string
+	CacheControl             *string
+}
+
+// GetOEmbedResponse503Headers the declared response headers of an HTTP 503 response for GetOEmbed
+type GetOEmbedResponse503Headers struct {
+	RetryAfter *int32
+}
+
+// GetOEmbedResponseDefaultHeaders the declared response headers of an HTTP default response for GetOEmbed
+type GetOEmbedResponseDefaultHeaders struct {
+	Allow *string
+}
+
+type GetOEmbedResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OEmbed
+	// XML200 the response for an HTTP 200 `text/xml` response
+	XML200 *openapi_types.File
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequestProblem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFoundProblem
+	// ApplicationProblemJSON410 the response for an HTTP 410 `application/problem+json` response
+	ApplicationProblemJSON410 *GoneProblem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON501 the response for an HTTP 501 `application/problem+json` response
+	ApplicationProblemJSON501 *Problem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *OtherProblem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetOEmbedResponse200Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetOEmbedResponse503Headers
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *GetOEmbedResponseDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetOEmbedResponse) GetJSON200() *OEmbed {
+	return r.JSON200
+}
+
+// GetXML200 returns the response for an HTTP 200 `text/xml` response
+func (r GetOEmbedResponse) GetXML200() *openapi_types.File {
+	return r.XML200
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r GetOEmbedResponse) GetApplicationProblemJSON400() *BadRequestProblem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r GetOEmbedResponse) GetApplicationProblemJSON404() *NotFoundProblem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON410 returns the response for an HTTP 410 `application/problem+json` response
+func (r GetOEmbedResponse) GetApplicationProblemJSON410() *GoneProblem {
+	return r.ApplicationProblemJSON410
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r GetOEmbedResponse) GetApplicationProblemJSON500() *InternalProblem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON501 returns the response for an HTTP 501 `application/problem+json` response
+func (r GetOEmbedResponse) GetApplicationProblemJSON501() *Problem {
+	return r.ApplicationProblemJSON501
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r GetOEmbedResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r GetOEmbedResponse) GetApplicationProblemJSONDefault() *OtherProblem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r GetOEmbedResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetOEmbedResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetOEmbedResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetOEmbedResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // GetContractJSONResponse200Headers the declared response headers of an HTTP 200 response for GetContractJSON
 type GetContractJSONResponse200Headers struct {
 	ETag *string
@@ -10484,6 +11115,22 @@ func (c *ClientWithResponses) CreateImageVariantsWithResponse(ctx context.Contex
 	return ParseCreateImageVariantsResponse(rsp)
 }
 
+// GetInstanceWithResponse What this instance allows
+//
+// What a client has to know before it offers anything: whether people may register, and what may be uploaded. The
+// same for everybody; it may be kept for a minute.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /api/v1/instance (the `GetInstance` operationId).
+func (c *ClientWithResponses) GetInstanceWithResponse(ctx context.Context, params *GetInstanceParams, reqEditors ...RequestEditorFn) (*GetInstanceResponse, error) {
+	rsp, err := c.GetInstance(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetInstanceResponse(rsp)
+}
+
 // DeleteSessionsWithResponse Sign out everywhere
 //
 // Ends every session of the account, this one too. API keys stay.
@@ -10773,6 +11420,24 @@ func (c *ClientWithResponses) GetFileWithResponse(ctx context.Context, file stri
 		return nil, err
 	}
 	return ParseGetFileResponse(rsp)
+}
+
+// GetOEmbedWithResponse Describe a link for an embed
+//
+// An oEmbed 1.0 provider (https://oembed.com): chats, forums and editors ask it what a link to a picture is, to show
+// the picture in its place. A picture's page names its own address here in a `<link rel="alternate">`.
+//
+// A private picture looks like none, whoever asks. Consumers send parameters of their own, which are ignored.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /oembed (the `GetOEmbed` operationId).
+func (c *ClientWithResponses) GetOEmbedWithResponse(ctx context.Context, params *GetOEmbedParams, reqEditors ...RequestEditorFn) (*GetOEmbedResponse, error) {
+	rsp, err := c.GetOEmbed(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetOEmbedResponse(rsp)
 }
 
 // GetContractJSONWithResponse This contract, as JSON
@@ -13506,6 +14171,120 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 	return response, nil
 }
 
+// ParseGetInstanceResponse parses an HTTP response from a GetInstanceWithResponse call
+func ParseGetInstanceResponse(rsp *http.Response) (*GetInstanceResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetInstanceResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest Instance
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequestProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest OtherProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetInstanceResponse200Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetInstanceResponse304Headers
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetInstanceResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	case true:
+		var headers GetInstanceResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
 // ParseDeleteSessionsResponse parses an HTTP response from a DeleteSessionsWithResponse call
 func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -15559,6 +16338,128 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 		response.Headers507 = &headers
 	case true:
 		var headers GetFileResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetOEmbedResponse parses an HTTP response from a GetOEmbedWithResponse call
+func ParseGetOEmbedResponse(rsp *http.Response) (*GetOEmbedResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetOEmbedResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OEmbed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "xml") && rsp.StatusCode == 200:
+		var dest openapi_types.File
+		if err := xml.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.XML200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequestProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFoundProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 410:
+		var dest GoneProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON410 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 501:
+		var dest Problem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON501 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest OtherProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetOEmbedResponse200Headers
+		if values := rsp.Header.Values("Access-Control-Allow-Origin"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Access-Control-Allow-Origin", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AccessControlAllowOrigin = &value
+		}
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetOEmbedResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	case true:
+		var headers GetOEmbedResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

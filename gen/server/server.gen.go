@@ -183,6 +183,27 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for InstanceRegistration.
+const (
+	Closed InstanceRegistration = "closed"
+	Invite InstanceRegistration = "invite"
+	Open   InstanceRegistration = "open"
+)
+
+// Valid indicates whether the value is a known member of the InstanceRegistration enum.
+func (e InstanceRegistration) Valid() bool {
+	switch e {
+	case Closed:
+		return true
+	case Invite:
+		return true
+	case Open:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MediaType.
 const (
 	ImageAvif MediaType = "image/avif"
@@ -210,6 +231,51 @@ func (e MediaType) Valid() bool {
 	case ImageTiff:
 		return true
 	case ImageWebp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OEmbedType.
+const (
+	Photo OEmbedType = "photo"
+)
+
+// Valid indicates whether the value is a known member of the OEmbedType enum.
+func (e OEmbedType) Valid() bool {
+	switch e {
+	case Photo:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OEmbedVersion.
+const (
+	N10 OEmbedVersion = "1.0"
+)
+
+// Valid indicates whether the value is a known member of the OEmbedVersion enum.
+func (e OEmbedVersion) Valid() bool {
+	switch e {
+	case N10:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for OEmbedProviderName.
+const (
+	Kadr OEmbedProviderName = "Kadr"
+)
+
+// Valid indicates whether the value is a known member of the OEmbedProviderName enum.
+func (e OEmbedProviderName) Valid() bool {
+	switch e {
+	case Kadr:
 		return true
 	default:
 		return false
@@ -979,6 +1045,37 @@ type ImageVariantsCreate struct {
 	Variants []VariantShape `json:"variants"`
 }
 
+// Instance What an instance allows.
+type Instance struct {
+	// Registration Who may register: everybody, whoever is invited, or nobody. The first account always may, so an instance without any is `open`.
+	//
+	// Example: open
+	Registration InstanceRegistration `json:"registration"`
+
+	// MaxUploadBytes The largest picture that is taken.
+	//
+	// Example: 52428800
+	MaxUploadBytes int64 `json:"max_upload_bytes"`
+
+	// MaxPixels The most pixels that a picture may have, all frames counted.
+	//
+	// Example: 100000000
+	MaxPixels int64 `json:"max_pixels"`
+
+	// Formats What this instance's decoders can do.
+	Formats Formats `json:"formats"`
+
+	// Version The server's version.
+	//
+	// Example: v1.2.0
+	Version string `json:"version"`
+}
+
+// InstanceRegistration Who may register: everybody, whoever is invited, or nobody. The first account always may, so an instance without any is `open`.
+//
+// Example: open
+type InstanceRegistration string
+
 // MediaType The original's real type.
 //
 // Example: image/jpeg
@@ -988,6 +1085,94 @@ type MediaType string
 //
 // Example: eyJzIjoiY3JlYXRlZF9hdCJ9
 type NextCursor = string
+
+// OEmbed A picture, as oEmbed 1.0 describes a photo.
+type OEmbed struct {
+	// Type Always a photo.
+	//
+	// Example: photo
+	Type OEmbedType `json:"type" xml:"type"`
+
+	// Version Of oEmbed.
+	//
+	// Example: 1.0
+	Version OEmbedVersion `json:"version" xml:"version"`
+
+	// URL The picture in a format that everything shows, as large as `maxwidth` and `maxheight` let it be, and never enlarged.
+	//
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r25b0f9c1a&w=640
+	URL string `json:"url" xml:"url"`
+
+	// Width Pixels to show it in: its own, unless even the smallest free width is too large for the box.
+	//
+	// Example: 640
+	Width int32 `json:"width" xml:"width"`
+
+	// Height Pixels to show it in.
+	//
+	// Example: 480
+	Height int32 `json:"height" xml:"height"`
+
+	// Title The title or, where there is none, the file's name.
+	//
+	// Example: Sunset over the bay
+	Title string `json:"title" xml:"title"`
+
+	// AuthorName A public, unique name of 2 to 32 lower-case letters, digits, hyphens and underscores.
+	//
+	// Example: anna
+	AuthorName AccountName `json:"author_name" xml:"author_name"`
+
+	// AuthorURL The account's public pictures.
+	//
+	// Example: https://pictures.example.org/u/anna
+	AuthorURL string `json:"author_url" xml:"author_url"`
+
+	// ProviderName Always Kadr.
+	//
+	// Example: Kadr
+	ProviderName OEmbedProviderName `json:"provider_name" xml:"provider_name"`
+
+	// ProviderURL This instance.
+	//
+	// Example: https://pictures.example.org/
+	ProviderURL string `json:"provider_url" xml:"provider_url"`
+
+	// ThumbnailURL A still of at most 320 pixels' width, within the same box.
+	//
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r25b0f9c1a&w=320
+	ThumbnailURL string `json:"thumbnail_url" xml:"thumbnail_url"`
+
+	// ThumbnailWidth Pixels to show it in.
+	//
+	// Example: 320
+	ThumbnailWidth int32 `json:"thumbnail_width" xml:"thumbnail_width"`
+
+	// ThumbnailHeight Pixels to show it in.
+	//
+	// Example: 240
+	ThumbnailHeight int32 `json:"thumbnail_height" xml:"thumbnail_height"`
+
+	// CacheAge Seconds for which this may be kept.
+	//
+	// Example: 300
+	CacheAge int32 `json:"cache_age" xml:"cache_age"`
+}
+
+// OEmbedType Always a photo.
+//
+// Example: photo
+type OEmbedType string
+
+// OEmbedVersion Of oEmbed.
+//
+// Example: 1.0
+type OEmbedVersion string
+
+// OEmbedProviderName Always Kadr.
+//
+// Example: Kadr
+type OEmbedProviderName string
 
 // OutputFormat A format that pictures can be made in.
 //
@@ -1534,6 +1719,12 @@ type UpdateImageParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// GetInstanceParams defines parameters for GetInstance.
+type GetInstanceParams struct {
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
 // ListSessionsParams defines parameters for ListSessions.
 type ListSessionsParams struct {
 	// Limit How many items at most.
@@ -1626,6 +1817,21 @@ type GetFileParams struct {
 
 	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetOEmbedParams defines parameters for GetOEmbed.
+type GetOEmbedParams struct {
+	// URL A picture's page (`/p/…`) or a direct link (`/i/…`) of this instance.
+	URL string `form:"url" json:"url"`
+
+	// Maxwidth The most pixels that the embed may be wide.
+	Maxwidth *int32 `form:"maxwidth,omitempty" json:"maxwidth,omitempty"`
+
+	// Maxheight The most pixels that the embed may be high.
+	Maxheight *int32 `form:"maxheight,omitempty" json:"maxheight,omitempty"`
+
+	// Format `json`, also when absent, or `xml`; anything else is answered with 501.
+	Format *string `form:"format,omitempty" json:"format,omitempty"`
 }
 
 // GetContractJSONParams defines parameters for GetContractJSON.
@@ -1729,6 +1935,9 @@ type ServerInterface interface {
 	// CreateImageVariants Get links to a picture's variants
 	// (POST /api/v1/images/{id}/variants)
 	CreateImageVariants(ctx echo.Context, id ResourceID) error
+	// GetInstance What this instance allows
+	// (GET /api/v1/instance)
+	GetInstance(ctx echo.Context, params GetInstanceParams) error
 	// DeleteSessions Sign out everywhere
 	// (DELETE /api/v1/sessions)
 	DeleteSessions(ctx echo.Context) error
@@ -1768,6 +1977,9 @@ type ServerInterface interface {
 	// GetFile Get a picture
 	// (GET /i/{file})
 	GetFile(ctx echo.Context, file string, params GetFileParams) error
+	// GetOEmbed Describe a link for an embed
+	// (GET /oembed)
+	GetOEmbed(ctx echo.Context, params GetOEmbedParams) error
 	// GetContractJSON This contract, as JSON
 	// (GET /openapi.json)
 	GetContractJSON(ctx echo.Context, params GetContractJSONParams) error
@@ -2343,6 +2555,35 @@ func (w *ServerInterfaceWrapper) CreateImageVariants(ctx echo.Context) error {
 	return err
 }
 
+// GetInstance converts echo context to params.
+func (w *ServerInterfaceWrapper) GetInstance(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetInstanceParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetInstance(ctx, params)
+	return err
+}
+
 // DeleteSessions converts echo context to params.
 func (w *ServerInterfaceWrapper) DeleteSessions(ctx echo.Context) error {
 	var err error
@@ -2740,6 +2981,45 @@ func (w *ServerInterfaceWrapper) GetFile(ctx echo.Context) error {
 	return err
 }
 
+// GetOEmbed converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOEmbed(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetOEmbedParams
+	// ------------- Required query parameter "url" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "url", ctx.QueryParams(), &params.URL, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter url: %s", err))
+	}
+
+	// ------------- Optional query parameter "maxwidth" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "maxwidth", ctx.QueryParams(), &params.Maxwidth, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter maxwidth: %s", err))
+	}
+
+	// ------------- Optional query parameter "maxheight" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "maxheight", ctx.QueryParams(), &params.Maxheight, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter maxheight: %s", err))
+	}
+
+	// ------------- Optional query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOEmbed(ctx, params)
+	return err
+}
+
 // GetContractJSON converts echo context to params.
 func (w *ServerInterfaceWrapper) GetContractJSON(ctx echo.Context) error {
 	var err error
@@ -2872,6 +3152,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/api/v1/images/:id/links", wrapper.CreateImageLink, options.OperationMiddlewares["createImageLink"]...)
 	router.POST(options.BaseURL+"/api/v1/images/:id/variants", wrapper.CreateImageVariants, options.OperationMiddlewares["createImageVariants"]...)
 	router.POST(options.BaseURL+"/api/v1/images/bulk", wrapper.BulkUpdateImages, options.OperationMiddlewares["bulkUpdateImages"]...)
+	router.GET(options.BaseURL+"/api/v1/instance", wrapper.GetInstance, options.OperationMiddlewares["getInstance"]...)
 	router.DELETE(options.BaseURL+"/api/v1/sessions", wrapper.DeleteSessions, options.OperationMiddlewares["deleteSessions"]...)
 	router.GET(options.BaseURL+"/api/v1/sessions", wrapper.ListSessions, options.OperationMiddlewares["listSessions"]...)
 	router.POST(options.BaseURL+"/api/v1/sessions", wrapper.CreateSession, options.OperationMiddlewares["createSession"]...)
@@ -2885,6 +3166,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/docs", wrapper.GetDocs, options.OperationMiddlewares["getDocs"]...)
 	router.GET(options.BaseURL+"/healthz", wrapper.GetHealth, options.OperationMiddlewares["getHealth"]...)
 	router.GET(options.BaseURL+"/i/:file", wrapper.GetFile, options.OperationMiddlewares["getFile"]...)
+	router.GET(options.BaseURL+"/oembed", wrapper.GetOEmbed, options.OperationMiddlewares["getOEmbed"]...)
 	router.GET(options.BaseURL+"/openapi.json", wrapper.GetContractJSON, options.OperationMiddlewares["getContractJSON"]...)
 	router.GET(options.BaseURL+"/openapi.yaml", wrapper.GetContractYAML, options.OperationMiddlewares["getContractYAML"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.GetReadiness, options.OperationMiddlewares["getReadiness"]...)
@@ -6499,6 +6781,134 @@ func (response CreateImageVariantsdefaultApplicationProblemPlusJSONResponse) Vis
 	return err
 }
 
+type GetInstanceRequestObject struct {
+	Params GetInstanceParams
+}
+
+type GetInstanceResponseObject interface {
+	VisitGetInstanceResponse(w http.ResponseWriter) error
+}
+
+type GetInstance200ResponseHeaders struct {
+	CacheControl *string
+	ETag         *string
+}
+
+type GetInstance200JSONResponse struct {
+	Body    Instance
+	Headers GetInstance200ResponseHeaders
+}
+
+func (response GetInstance200JSONResponse) VisitGetInstanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInstance304ResponseHeaders struct {
+	CacheControl *string
+	ETag         *string
+}
+
+type GetInstance304Response struct {
+	Headers GetInstance304ResponseHeaders
+}
+
+func (response GetInstance304Response) VisitGetInstanceResponse(w http.ResponseWriter) error {
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetInstance400ApplicationProblemPlusJSONResponse struct {
+	BadRequestProblemApplicationProblemPlusJSONResponse
+}
+
+func (response GetInstance400ApplicationProblemPlusJSONResponse) VisitGetInstanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInstance500ApplicationProblemPlusJSONResponse struct {
+	InternalProblemApplicationProblemPlusJSONResponse
+}
+
+func (response GetInstance500ApplicationProblemPlusJSONResponse) VisitGetInstanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInstance503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response GetInstance503ApplicationProblemPlusJSONResponse) VisitGetInstanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetInstancedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    OtherProblemResponseHeaders
+	StatusCode int
+}
+
+func (response GetInstancedefaultApplicationProblemPlusJSONResponse) VisitGetInstanceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteSessionsRequestObject struct {
 }
 
@@ -9625,6 +10035,187 @@ func (response GetFiledefaultApplicationProblemPlusJSONResponse) VisitGetFileRes
 	return err
 }
 
+type GetOEmbedRequestObject struct {
+	Params GetOEmbedParams
+}
+
+type GetOEmbedResponseObject interface {
+	VisitGetOEmbedResponse(w http.ResponseWriter) error
+}
+
+type GetOEmbed200ResponseHeaders struct {
+	AccessControlAllowOrigin *string
+	CacheControl             *string
+}
+
+type GetOEmbed200JSONResponse struct {
+	Body    OEmbed
+	Headers GetOEmbed200ResponseHeaders
+}
+
+func (response GetOEmbed200JSONResponse) VisitGetOEmbedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.AccessControlAllowOrigin != nil {
+		w.Header().Set("Access-Control-Allow-Origin", fmt.Sprint(*response.Headers.AccessControlAllowOrigin))
+	}
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOEmbed200TextXMLResponse struct {
+	Body          io.Reader
+	Headers       GetOEmbed200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetOEmbed200TextXMLResponse) VisitGetOEmbedResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/xml")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.AccessControlAllowOrigin != nil {
+		w.Header().Set("Access-Control-Allow-Origin", fmt.Sprint(*response.Headers.AccessControlAllowOrigin))
+	}
+	if response.Headers.CacheControl != nil {
+		w.Header().Set("Cache-Control", fmt.Sprint(*response.Headers.CacheControl))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetOEmbed400ApplicationProblemPlusJSONResponse struct {
+	BadRequestProblemApplicationProblemPlusJSONResponse
+}
+
+func (response GetOEmbed400ApplicationProblemPlusJSONResponse) VisitGetOEmbedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOEmbed404ApplicationProblemPlusJSONResponse struct {
+	NotFoundProblemApplicationProblemPlusJSONResponse
+}
+
+func (response GetOEmbed404ApplicationProblemPlusJSONResponse) VisitGetOEmbedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOEmbed410ApplicationProblemPlusJSONResponse struct {
+	GoneProblemApplicationProblemPlusJSONResponse
+}
+
+func (response GetOEmbed410ApplicationProblemPlusJSONResponse) VisitGetOEmbedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(410)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOEmbed500ApplicationProblemPlusJSONResponse struct {
+	InternalProblemApplicationProblemPlusJSONResponse
+}
+
+func (response GetOEmbed500ApplicationProblemPlusJSONResponse) VisitGetOEmbedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOEmbed501ApplicationProblemPlusJSONResponse Problem
+
+func (response GetOEmbed501ApplicationProblemPlusJSONResponse) VisitGetOEmbedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(501)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOEmbed503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response GetOEmbed503ApplicationProblemPlusJSONResponse) VisitGetOEmbedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOEmbeddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    OtherProblemResponseHeaders
+	StatusCode int
+}
+
+func (response GetOEmbeddefaultApplicationProblemPlusJSONResponse) VisitGetOEmbedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetContractJSONRequestObject struct {
 	Params GetContractJSONParams
 }
@@ -9963,6 +10554,9 @@ type StrictServerInterface interface {
 	// CreateImageVariants Get links to a picture's variants
 	// (POST /api/v1/images/{id}/variants)
 	CreateImageVariants(ctx context.Context, request CreateImageVariantsRequestObject) (CreateImageVariantsResponseObject, error)
+	// GetInstance What this instance allows
+	// (GET /api/v1/instance)
+	GetInstance(ctx context.Context, request GetInstanceRequestObject) (GetInstanceResponseObject, error)
 	// DeleteSessions Sign out everywhere
 	// (DELETE /api/v1/sessions)
 	DeleteSessions(ctx context.Context, request DeleteSessionsRequestObject) (DeleteSessionsResponseObject, error)
@@ -10002,6 +10596,9 @@ type StrictServerInterface interface {
 	// GetFile Get a picture
 	// (GET /i/{file})
 	GetFile(ctx context.Context, request GetFileRequestObject) (GetFileResponseObject, error)
+	// GetOEmbed Describe a link for an embed
+	// (GET /oembed)
+	GetOEmbed(ctx context.Context, request GetOEmbedRequestObject) (GetOEmbedResponseObject, error)
 	// GetContractJSON This contract, as JSON
 	// (GET /openapi.json)
 	GetContractJSON(ctx context.Context, request GetContractJSONRequestObject) (GetContractJSONResponseObject, error)
@@ -10646,6 +11243,31 @@ func (sh *strictHandler) CreateImageVariants(ctx echo.Context, id ResourceID) er
 	return nil
 }
 
+// GetInstance operation middleware
+func (sh *strictHandler) GetInstance(ctx echo.Context, params GetInstanceParams) error {
+	var request GetInstanceRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetInstance(ctx.Request().Context(), request.(GetInstanceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetInstance")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetInstanceResponseObject); ok {
+		return validResponse.VisitGetInstanceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // DeleteSessions operation middleware
 func (sh *strictHandler) DeleteSessions(ctx echo.Context) error {
 	var request DeleteSessionsRequestObject
@@ -11030,6 +11652,31 @@ func (sh *strictHandler) GetFile(ctx echo.Context, file string, params GetFilePa
 		return err
 	} else if validResponse, ok := response.(GetFileResponseObject); ok {
 		return validResponse.VisitGetFileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetOEmbed operation middleware
+func (sh *strictHandler) GetOEmbed(ctx echo.Context, params GetOEmbedParams) error {
+	var request GetOEmbedRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOEmbed(ctx.Request().Context(), request.(GetOEmbedRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOEmbed")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOEmbedResponseObject); ok {
+		return validResponse.VisitGetOEmbedResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -75,6 +75,22 @@ func (s *Service) Register(ctx context.Context, in SignUp) (Account, []LimitStat
 	return made, limits, err
 }
 
+// Registration says who may register now: everybody as long as there is nobody yet, and then whom the settings let.
+func (s *Service) Registration(ctx context.Context) (Registration, error) {
+	if s.cfg.Registration == RegistrationOpen || s.inhabited.Load() {
+		return s.cfg.Registration, nil
+	}
+	check, err := s.store.CheckRegistration(ctx, "", nil)
+	if err != nil {
+		return "", err
+	}
+	if !check.HasAccounts {
+		return RegistrationOpen, nil
+	}
+	s.inhabited.Store(true) // and stays so: the last administrator cannot go
+	return s.cfg.Registration, nil
+}
+
 func validateNew(name, password, email string) error {
 	if err := ValidateName(name); err != nil {
 		return err

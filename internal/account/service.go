@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -45,9 +46,10 @@ func (c Config) withDefaults() Config {
 
 // Service is the rules. It is safe for concurrent use.
 type Service struct {
-	store  Store
-	cfg    Config
-	hasher *hasher
+	store     Store
+	cfg       Config
+	hasher    *hasher
+	inhabited atomic.Bool // there is an account
 }
 
 // New returns the service that keeps its accounts in store.

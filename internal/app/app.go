@@ -130,7 +130,7 @@ func New(ctx context.Context, cfg config.Config, log *slog.Logger, more ...Optio
 	a.metering.watch(a, blobs, variants)
 	handler, err := httpapi.New(
 		httpapi.Config{
-			BaseURL: cfg.BaseURL(), Secure: cfg.Secure(), MaxUploadBytes: cfg.MaxUploadBytes,
+			BaseURL: cfg.BaseURL(), Secure: cfg.Secure(), Version: opts.version, MaxUploadBytes: cfg.MaxUploadBytes, MaxPixels: cfg.MaxPixels,
 			TrustedProxies: cfg.TrustedProxies, SessionLifetime: cfg.SessionLifetime,
 			CORSOrigins: cfg.CORSOrigins,
 			Accel:       cfg.Delivery == config.DeliveryAccel, Storage: a.storage,

@@ -43,6 +43,9 @@ func (s *Server) crossOrigin() echo.MiddlewareFunc {
 		withCORS := cors(next)
 		return func(c echo.Context) error {
 			path := c.Request().URL.Path
+			if path == "/oembed" { // which tells everybody the same
+				c.Response().Header().Set("Access-Control-Allow-Origin", "*")
+			}
 			if len(origins) == 0 || !strings.HasPrefix(path, "/api/") && !strings.HasPrefix(path, "/i/") {
 				return next(c)
 			}

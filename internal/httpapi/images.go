@@ -158,7 +158,7 @@ func (s *Server) toAPIListed(img image.Image) server.Image {
 	return server.Image{
 		ID:           img.ID,
 		URL:          s.linkTo(img.ID, img.Format, nil),
-		PageURL:      s.cfg.BaseURL + "/p/" + img.ID,
+		PageURL:      s.pictureURL(img.ID),
 		ThumbnailURL: s.sizedLink(img, img.ThumbnailFormat(), image.ThumbnailWidth),
 		Width:        int32(img.Width),
 		Height:       int32(img.Height),

@@ -52,7 +52,11 @@ func newOperations(v *validator) operations {
 			all[[2]string{method, v.paths[path]}] = operation{op.OperationID, path}
 		}
 	}
-	for path, name := range map[string]string{"/": operationPage, "/p/:id": operationPage, "/docs/:asset": operationDocs} {
+	others := map[string]string{"/p/:id": operationPage, "/u/:name": operationPage, "/docs/:asset": operationDocs}
+	for path := range fixedPages() {
+		others[path] = operationPage
+	}
+	for path, name := range others {
 		all[[2]string{http.MethodGet, path}] = operation{name, path}
 	}
 	return all

@@ -1,33 +1,48 @@
 package httpapi
 
 import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 )
 
-// pagePolicy lets a page load nothing from elsewhere and run nothing that is not in a file of ours.
-const pagePolicy = "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; " +
-	"form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types kadr"
+// What a browser is told of pages and their files. A page may load nothing from elsewhere and run nothing that is not in a
+// file of ours; it uses none of the devices; no window of another site may hold on to it. The addresses of pages go to no other
+// site (Referrer-Policy, see setSecurityHeaders), not even their origin: who has an unlisted picture's address has the picture.
+const (
+	pagePolicy = "default-src 'self'; img-src 'self' blob: data:; connect-src 'self'; worker-src 'self'; manifest-src 'self'; " +
+		"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; " +
+		"trusted-types kadr"
+	pagePermissions = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+)
 
-// pages are the files of the frontend, served as they lie in static/, each at its own path. They are small and fixed in
-// the binary, so their ETags are known from the start.
+// pages are the files of the frontend, served as they lie in static/, each at its own path, and what is made of index.html
+// (shell.go). Files are small and fixed in the binary, so their ETags are known from the start.
 type pages struct {
-	files map[string]page // by path without the leading slash
+	files map[string]*page // by path without the leading slash
+	shell shell
+	fixed map[string]*page // by address
+	zips  sync.Pool        // of *gzip.Writer
 }
 
+// page is a file, or a page that is ready to be sent.
 type page struct {
 	body        []byte
 	contentType string
 	tag         string
+	packed      func() []byte // gzip's, made at the first demand; nil where that is not smaller. No func: where it never is
 }
 
-func newPages(static fs.FS) (*pages, error) {
-	p := &pages{files: map[string]page{}}
+func newPages(static fs.FS, base string) (*pages, error) {
+	p := &pages{files: map[string]*page{}, fixed: map[string]*page{}}
 	err := fs.WalkDir(static, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasSuffix(name, ".go") {
 			return err
@@ -36,42 +51,105 @@ func newPages(static fs.FS) (*pages, error) {
 		if err != nil {
 			return err
 		}
-		p.files[name] = page{body: body, contentType: contentTypeOf(name), tag: contentTag(body)}
+		p.files[name] = p.newPage(body, contentTypeOf(name))
 		return nil
 	})
-	return p, err
+	if err != nil {
+		return nil, err
+	}
+	index := p.files["index.html"]
+	if index == nil {
+		return nil, fmt.Errorf("there is no index.html: %w", fs.ErrNotExist)
+	}
+	if p.shell, err = newShell(index.body, base); err != nil {
+		return nil, err
+	}
+	for address, h := range fixedPages() {
+		if h.URL = base + address; h.Hidden {
+			h.Kind = ""
+		}
+		body, err := p.shell.render(h, nil)
+		if err != nil {
+			return nil, err
+		}
+		p.fixed[address] = p.newPage(body, htmlType)
+	}
+	return p, nil
 }
 
-// contentTypeOf does not leave the types that matter to the machine's own tables.
+const htmlType = "text/html; charset=utf-8"
+
+// contentTypeOf does not ask the machine's own tables, which differ, and nginx knows the same types (nginx/http.conf). What is
+// for other programs is text to a browser.
 func contentTypeOf(name string) string {
+	if strings.HasPrefix(name, "integrations/") {
+		return "text/plain; charset=utf-8"
+	}
 	switch path.Ext(name) {
 	case ".html":
-		return "text/html; charset=utf-8"
+		return htmlType
 	case ".js":
 		return "text/javascript; charset=utf-8"
 	case ".css":
 		return "text/css; charset=utf-8"
+	case ".txt":
+		return "text/plain; charset=utf-8"
 	case ".svg":
 		return "image/svg+xml"
-	}
-	if t := mime.TypeByExtension(path.Ext(name)); t != "" {
-		return t
+	case ".png":
+		return "image/png"
+	case ".ico":
+		return "image/x-icon"
+	case ".json":
+		return "application/json"
+	case ".webmanifest":
+		return "application/manifest+json"
 	}
 	return "application/octet-stream"
 }
 
-// register serves every file, and the one page under each of the addresses that its router knows.
-func (p *pages) register(e *echo.Echo) {
-	index := readOnly(func(c echo.Context) error { return p.send(c, "index.html") })
-	e.Any("/", index)
-	e.Any("/p/:id", index)
+func (p *pages) newPage(body []byte, contentType string) *page {
+	f := &page{body: body, contentType: contentType, tag: contentTag(body)}
+	if contentType != "image/png" && contentType != "application/octet-stream" {
+		f.packed = sync.OnceValue(func() []byte { return p.pack(body) })
+	}
+	return f
+}
+
+// pack compresses. The same bytes give the same, so that an ETag of the former stands for the latter.
+func (p *pages) pack(body []byte) []byte {
+	var b bytes.Buffer
+	w, ok := p.zips.Get().(*gzip.Writer)
+	if !ok {
+		w = gzip.NewWriter(nil)
+	}
+	defer p.zips.Put(w)
+	w.Reset(&b)
+	if _, err := w.Write(body); err != nil || w.Close() != nil || b.Len() >= len(body) {
+		return nil
+	}
+	return b.Bytes()
+}
+
+// register serves every file, and the page under each of the addresses that its router knows.
+func (s *Server) registerPages(e *echo.Echo) {
+	for address, f := range s.pages.fixed {
+		e.Any(address, readOnly(func(c echo.Context) error { return s.pages.send(c, http.StatusOK, f, cacheChecked) }))
+	}
+	e.Any("/p/:id", readOnly(s.picturePage))
+	e.Any("/u/:name", readOnly(s.personPage))
 	e.Any("/*", func(c echo.Context) error {
-		name := c.Param("*")
-		if _, ok := p.files[name]; !ok {
+		f := s.pages.files[c.Param("*")]
+		if f == nil {
 			return errNoSuchPath // whatever the method: a path of the API that does not exist ends here too
 		}
-		return readOnly(func(c echo.Context) error { return p.send(c, name) })(c)
+		return readOnly(func(c echo.Context) error { return s.pages.send(c, http.StatusOK, f, cacheChecked) })(c)
 	})
+}
+
+// isPage tells whether an echo path is one of a page, which is never answered with a document for programs.
+func (p *pages) isPage(echoPath string) bool {
+	return p.fixed[echoPath] != nil || echoPath == "/p/:id" || echoPath == "/u/:name"
 }
 
 // readOnly answers GET and, by way of headAsGet, HEAD.
@@ -84,14 +162,37 @@ func readOnly(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-func (p *pages) send(c echo.Context, name string) error {
-	f := p.files[name]
+// How long a page may be kept.
+const (
+	cacheChecked = "no-cache" // kept, and asked about each time: a new version shows at once
+	cacheNever   = "no-store"
+)
+
+// send sends a page or a file, compressed for those who take it.
+func (p *pages) send(c echo.Context, status int, f *page, cache string) error {
 	h := c.Response().Header()
 	h.Set("Content-Security-Policy", pagePolicy)
-	h.Set("Cache-Control", "no-cache") // kept, and asked about each time: a new version shows at once
-	h.Set("ETag", f.tag)
-	if header := c.Request().Header.Get("If-None-Match"); header != "" && etagList(header, f.tag, false) {
-		return c.NoContent(http.StatusNotModified)
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Permissions-Policy", pagePermissions)
+	h.Set("Cache-Control", cache)
+	body, tag := f.body, f.tag
+	if f.packed != nil {
+		h.Add("Vary", "Accept-Encoding")
+		if acceptsGzip(c.Request().Header.Get("Accept-Encoding")) {
+			// The bytes are another representation, so they have another ETag.
+			if packed := f.packed(); packed != nil {
+				h.Set("Content-Encoding", "gzip")
+				body, tag = packed, strings.TrimSuffix(f.tag, `"`)+`-gzip"`
+			}
+		}
 	}
-	return c.Blob(http.StatusOK, f.contentType, f.body)
+	if cache == cacheChecked {
+		h.Set("ETag", tag)
+		if header := c.Request().Header.Get("If-None-Match"); header != "" && etagList(header, tag, false) {
+			h.Del("Content-Encoding")
+			return c.NoContent(http.StatusNotModified)
+		}
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	return c.Blob(status, f.contentType, body)
 }

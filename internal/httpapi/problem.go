@@ -158,7 +158,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 		return
 	}
 	header := c.Response().Header()
-	for _, name := range []string{"Etag", "Last-Modified", "Content-Disposition", "Content-Length", "Cache-Control"} {
+	for _, name := range []string{"Etag", "Last-Modified", "Content-Disposition", "Content-Encoding", "Content-Length", "Cache-Control"} {
 		header.Del(name) // they belonged to the reply that was not to be
 	}
 	for name, values := range p.header {
@@ -166,6 +166,18 @@ func (s *Server) handleError(err error, c echo.Context) {
 	}
 	if p.status == http.StatusUnauthorized {
 		header.Set("WWW-Authenticate", `Bearer realm="kadr"`)
+	}
+	if c.Path() == "/*" {
+		header.Add("Vary", "Accept")
+	}
+	if s.wantsPage(c) {
+		err := s.sendFault(c, p)
+		if err != nil {
+			s.log.DebugContext(ctx, "page not written", "error", err)
+		}
+		if c.Response().Committed {
+			return
+		}
 	}
 	header.Set("Content-Type", "application/problem+json")
 	header.Set("Cache-Control", "no-store")

@@ -33,7 +33,9 @@ import (
 type Config struct {
 	BaseURL         string // where people reach it, without a slash at the end
 	Secure          bool   // whether that is by https
+	Version         string // of the server
 	MaxUploadBytes  int64
+	MaxPixels       int64
 	TrustedProxies  []netip.Prefix // whose X-Forwarded-For is believed
 	SessionLifetime time.Duration
 	// CORSOrigins are the origins whose pages may use the API, as browsers write them.
@@ -74,6 +76,7 @@ type Server struct {
 	hotTallies  hotTallies
 	formats     server.Formats
 	contract    contractFiles
+	pages       *pages
 	log         *slog.Logger
 	troubles    *troubleLog
 }
@@ -108,7 +111,7 @@ func New(cfg Config, services Services, static fs.FS, log *slog.Logger) (http.Ha
 	if err != nil {
 		return nil, err
 	}
-	pages, err := newPages(static)
+	pages, err := newPages(static, cfg.BaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("read the pages: %w", err)
 	}
@@ -117,7 +120,7 @@ func New(cfg Config, services Services, static fs.FS, log *slog.Logger) (http.Ha
 		keys: services.Keys, presets: services.Presets, hot: services.Links, addressOf: clientAddress(cfg.TrustedProxies),
 		feeds: flights{byKey: map[string]*flight{}}, checks: services.Checks, formats: toAPIFormats(services.Inputs, services.Outputs),
 		contract: files, meter: services.Meter, trace: services.Trace, operations: newOperations(validator), hotTallies: newHotTallies(services.Meter),
-		log: log, troubles: &troubleLog{to: log},
+		pages: pages, log: log, troubles: &troubleLog{to: log},
 	}
 
 	e := echo.New()
@@ -126,6 +129,6 @@ func New(cfg Config, services Services, static fs.FS, log *slog.Logger) (http.Ha
 	e.Use(s.observe, s.recoverPanics, securityHeaders, s.crossOrigin(), s.sameOrigin(), s.limitTransfer, s.authenticate, validator.middleware)
 	server.RegisterHandlers(e, server.NewStrictHandler(s, nil))
 	e.Any("/docs/:asset", readOnly(docsAsset))
-	pages.register(e)
+	s.registerPages(e)
 	return s.serveHot(headAsGet(e)), nil
 }

@@ -83,6 +83,27 @@ func toAPIFormats(inputs, outputs []imaging.Format) server.Formats {
 	return server.Formats{Input: mediaTypes(inputs), Output: mediaTypes(outputs)}
 }
 
+// GetInstance says what the instance allows.
+func (s *Server) GetInstance(ctx context.Context, req server.GetInstanceRequestObject) (server.GetInstanceResponseObject, error) {
+	registration, err := s.accounts.Registration(ctx)
+	if err != nil {
+		return nil, err
+	}
+	body := server.Instance{
+		Registration: server.InstanceRegistration(registration), MaxUploadBytes: s.cfg.MaxUploadBytes, MaxPixels: s.cfg.MaxPixels,
+		Formats: s.formats, Version: s.cfg.Version,
+	}
+	b, err := json.Marshal(body)
+	if err != nil {
+		return nil, fmt.Errorf("write the instance: %w", err)
+	}
+	tag, cache := contentTag(b), "public, max-age=60"
+	if notModified(req.Params.IfNoneMatch, tag) {
+		return server.GetInstance304Response{Headers: server.GetInstance304ResponseHeaders{ETag: &tag, CacheControl: &cache}}, nil
+	}
+	return server.GetInstance200JSONResponse{Body: body, Headers: server.GetInstance200ResponseHeaders{ETag: &tag, CacheControl: &cache}}, nil
+}
+
 // contractFiles are the contract as it is served.
 type contractFiles struct {
 	yamlTag, jsonTag string

@@ -155,6 +155,11 @@ func isStream(op *openapi3.Operation) bool {
 	return stream
 }
 
+func isOpen(op *openapi3.Operation) bool {
+	open, _ := op.Extensions["x-open-query"].(bool)
+	return open
+}
+
 // pathExists is false for ids and names that cannot be: there is nothing at such a path, so it is a 404 and not a 400.
 func pathExists(ctx context.Context, input *openapi3filter.RequestValidationInput) bool {
 	for _, p := range input.Route.Operation.Parameters {
@@ -174,8 +179,8 @@ func joinHeaders(header http.Header, op *openapi3.Operation) {
 	}
 }
 
-// checkQuery parses the query strictly: no parameter that the operation does not know, none twice, none empty unless that
-// says something, nothing that is not text.
+// checkQuery parses the query strictly: no parameter that the operation does not know (unless it is marked x-open-query),
+// none twice, none empty unless that says something, nothing that is not text.
 func checkQuery(raw string, op *openapi3.Operation) (url.Values, []server.FieldError) {
 	fault := func(name, code, detail string) server.FieldError {
 		return newFault(server.Query, printable(name, 200), nil, code, detail)
@@ -189,6 +194,7 @@ func checkQuery(raw string, op *openapi3.Operation) (url.Values, []server.FieldE
 		value := values.Get(name)
 		param := op.Parameters.GetByInAndName(openapi3.ParameterInQuery, name)
 		switch {
+		case param == nil && isOpen(op):
 		case param == nil:
 			faults = append(faults, fault(name, "unknown_parameter", "This operation does not know that parameter."))
 		case len(values[name]) > 1:

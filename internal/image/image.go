@@ -47,14 +47,18 @@ type Image struct {
 
 // ThumbnailFormat is the format of the picture's thumbnail: a still, transparent where the picture is.
 func (img Image) ThumbnailFormat() imaging.Format {
-	switch {
-	case img.Frames == 1:
+	if img.Frames == 1 {
 		return imaging.WebP
-	case img.Transparent:
-		return imaging.PNG
-	default:
-		return imaging.JPEG
 	}
+	return img.StillFormat()
+}
+
+// StillFormat is the format in which everything that shows pictures can show a still of it: chats, forums, old programs.
+func (img Image) StillFormat() imaging.Format {
+	if img.Transparent {
+		return imaging.PNG
+	}
+	return imaging.JPEG
 }
 
 // VisibleTo reports whether whoever has the link may see the picture; viewer is an account's id, empty for a stranger.

@@ -101,10 +101,8 @@ func (img Image) WebFormat() imaging.Format {
 		return img.Format
 	case img.Frames > 1:
 		return imaging.GIF
-	case img.Transparent:
-		return imaging.PNG
 	}
-	return imaging.JPEG
+	return img.StillFormat()
 }
 
 // betterFormats are those that are tried to be smaller, the smallest first. AVIF would make what moves stand still.

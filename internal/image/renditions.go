@@ -1,6 +1,8 @@
 package image
 
 import (
+	"slices"
+
 	"github.com/kadr-app/kadr/internal/imaging"
 	"github.com/kadr-app/kadr/internal/variant"
 )
@@ -45,4 +47,19 @@ func (s *Service) Renditions(img Image) []Rendition {
 		}
 	}
 	return all
+}
+
+// Within returns the largest copy in a format that goes into a box and that anybody may ask for: the picture in its own size
+// or in a width of the ladder. Where all are too large it is the smallest. Errors as those of Rendition.
+func (s *Service) Within(img Image, format imaging.Format, width, height int) (Rendition, error) {
+	best, err := s.Rendition(img, format, variant.Params{})
+	for _, w := range slices.Backward(variant.Ladder()) {
+		if err != nil || best.Width <= width && best.Height <= height {
+			break
+		}
+		if w < img.Width {
+			best, err = s.Rendition(img, format, variant.Params{Width: w})
+		}
+	}
+	return best, err
 }
