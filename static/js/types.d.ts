@@ -38,6 +38,32 @@ type RequestBody<O> = Of<O, 'requestBody'> extends { content: infer C } ? C[keyo
 /** `account` is null for a visitor, undefined until it is known; `error` is why it could not be found out. */
 export type Session = { account: Account | null | undefined; error: unknown };
 
+/** A file on its way to be a picture. */
+export type Upload = {
+  /** Random, and so also what an Idempotency-Key begins with. */
+  id: string;
+  file: File;
+  /** What is said of the picture, and how often that was changed. */
+  fields: UploadFields;
+  edits: number;
+  state: 'waiting' | 'sending' | 'paused' | 'done' | 'duplicate' | 'failed';
+  /** Bytes that have arrived, and bytes per second. */
+  sent: number;
+  speed: number;
+  /** How often it was tried since a byte arrived. */
+  tries: number;
+  abort: AbortController;
+  /** The server's id of an upload in parts that is not finished. */
+  remote?: string;
+  image?: Image;
+  error?: unknown;
+  /** Whether `error` is only what the page expects, and nothing was sent. */
+  foretold?: boolean;
+};
+export type UploadFields = { visibility?: Visibility; description: string };
+/** Sends a file and says what came of it; `moved` is called when bytes have arrived. Goes on where an earlier one stopped. */
+export type Transfer = (api: API, upload: Upload, moved: () => void) => Promise<{ body: Image; duplicate: boolean }>;
+
 /** What every page and component works with. */
 export type Context = {
   api: API;
