@@ -4,8 +4,9 @@ package static
 
 import "embed"
 
-// Files has index.html, favicon.svg, robots.txt, css/, icons/ and js/. Tests (*.test.mjs) and js/package.json, which only tells
-// Node.js that the .js files are ES modules, stay out.
+// Files has all of it but what no browser asks for: tests (*.test.mjs), types (*.d.ts), and js/package.json, which only
+// tells Node.js that the .js files are ES modules.
 //
-//go:embed index.html sw.js manifest.webmanifest favicon.svg robots.txt css/*.css icons/*.svg icons/*.png locales/*.json js/*.js js/components/*.js js/pages/*.js
+//go:embed index.html sw.js manifest.webmanifest favicon.svg robots.txt
+//go:embed css/*.css icons/*.svg icons/*.png locales/*.json js/*.js js/components/*.js js/pages/*.js
 var Files embed.FS

@@ -1,46 +1,42 @@
 /**
- * Keeps the shell of the pages, so that they open without a network and say what does not work. It never keeps an
- * answer of the API or a picture: those may be private, and are somebody's.
+ * Keeps the shell of the pages, so that they open without a network and say what does not work. It never keeps an answer
+ * of the API or a picture: those are somebody's.
  */
 
-const CACHE = 'kadr-shell';
+const SHELL = /^\/((css|js|locales|icons)\/[\w./-]+|favicon\.svg|manifest\.webmanifest)$/;
+const cache = caches.open('kadr-shell');
+const worker = /** @type {any} */ (self);
 
-/** The shell: files that are the same for everybody. */
-const isShell = (/** @type {URL} */ url) => url.origin === location.origin
-  && /^\/(?:(?:css|js|locales|icons)\/[\w./-]+|favicon\.svg|manifest\.webmanifest)$/.test(url.pathname);
-
-self.addEventListener('install', (/** @type {any} */ event) => {
-  // `/index.html` is the shell without anything of anybody's in it.
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.add('/index.html')));
-  /** @type {any} */ (self).skipWaiting();
+worker.addEventListener('install', (/** @type {any} */ event) => {
+  worker.skipWaiting();
+  event.waitUntil(cache.then((kept) => kept.add('/index.html')));
 });
 
-self.addEventListener('activate', (/** @type {any} */ event) => event.waitUntil(/** @type {any} */ (self).clients.claim()));
+worker.addEventListener('activate', (/** @type {any} */ event) => event.waitUntil(worker.clients.claim()));
 
-self.addEventListener('fetch', (/** @type {any} */ event) => {
+worker.addEventListener('fetch', (/** @type {any} */ event) => {
   const { request } = event;
-  if (request.method !== 'GET') return;
-  if (request.mode === 'navigate') {
-    // The network first: pages are never kept, and only what a navigation within the site may need stands in for them.
-    event.respondWith(fetch(request).catch(async () => await caches.match('/index.html') ?? Response.error()));
-  } else if (isShell(new URL(request.url))) {
-    event.respondWith(networkFirst(request));
-  }
+  const { origin, pathname } = new URL(request.url);
+  const isPage = request.mode === 'navigate';
+  if (request.method !== 'GET' || origin !== location.origin || !(isPage || SHELL.test(pathname))) return;
+  event.respondWith(networkFirst(request, isPage));
 });
 
 /**
- * A new version shows at once where there is a network; the browser asks by ETag, so little is sent.
+ * A new version shows at once; the browser asks by ETag, so little is sent. A page itself is never kept, as it may have a
+ * picture's data in it: /index.html, which has nothing of anybody's, stands in for it.
  * @param {Request} request
+ * @param {boolean} isPage
  */
-async function networkFirst(request) {
-  const cache = await caches.open(CACHE);
+async function networkFirst(request, isPage) {
+  const kept = await cache;
   try {
     const response = await fetch(request);
-    if (response.ok) await cache.put(request, response.clone());
+    if (response.ok && !isPage) await kept.put(request, response.clone());
     return response;
   } catch (error) {
-    const kept = await cache.match(request);
-    if (kept) return kept;
+    const found = await kept.match(isPage ? '/index.html' : request);
+    if (found) return found;
     throw error;
   }
 }

@@ -180,6 +180,7 @@ func completeUntil(t *testing.T, binary string, env []string, stdout *os.File, a
 type loaded struct {
 	*crash
 	server       *process
+	upload       string // in parts, and never finished
 	acknowledged atomic.Int64
 	stopping     atomic.Bool
 	clients      sync.WaitGroup
@@ -193,10 +194,18 @@ type moments struct{ uploaded, deleting, deleted time.Time }
 
 func startLoad(t *testing.T, env []string) *loaded {
 	t.Helper()
+	var err error
 	l := &loaded{crash: newCrash(t, env), times: map[*kept]moments{}}
 	l.server = start(t, testServer(), env)
 	withDatabase(t, env, func(db *postgres.DB) { l.keys = newKeys(t, db, crashAccounts) })
 	transport := newTransport(t)
+	owner := client{http: &http.Client{Transport: transport}, base: "http://" + l.server.addr, key: l.keys[0]}
+	if _, l.upload, err = owner.begin(t.Context(), 1000); err == nil {
+		_, err = owner.part(t.Context(), l.upload, 0, make([]byte, 500))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i := range 4 {
 		w := newCrashClient(l.crash, l.server.addr, i%crashAccounts, rand.New(rand.NewPCG(l.rng.Uint64(), 0)), transport)
 		l.clients.Go(func() {
@@ -288,6 +297,10 @@ func (l *loaded) check(t *testing.T, binary string, env []string, end time.Time)
 	owner := client{http: stranger.http, base: stranger.base, key: l.keys[0]}
 	if _, _, err := owner.uploadBytes(t.Context(), "", newPicture(l.rng, false)); err != nil {
 		t.Errorf("upload to the restored instance: %v", err)
+	}
+	// What is not a picture yet is in no backup.
+	if status, _, reply, err := owner.do(t.Context(), http.MethodGet, "/api/v1/uploads/"+l.upload, nil); err != nil || status != http.StatusNotFound {
+		t.Errorf("an unfinished upload in the restored instance: %d %s, %v", status, reply, err)
 	}
 	s.stop(t)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -84,8 +85,8 @@ func (c *client) do(ctx context.Context, method, path string, body io.Reader) (s
 	return c.send(ctx, method, path, "application/octet-stream", body)
 }
 
-// send is do with a body of any type.
-func (c *client) send(ctx context.Context, method, path, mediaType string, body io.Reader) (status int, header http.Header, reply []byte, err error) {
+// send is do with a body of any type, and with headers: names, each before its value.
+func (c *client) send(ctx context.Context, method, path, mediaType string, body io.Reader, headers ...string) (status int, header http.Header, reply []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return 0, nil, nil, err
@@ -95,6 +96,9 @@ func (c *client) send(ctx context.Context, method, path, mediaType string, body 
 	}
 	if c.key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
@@ -108,6 +112,10 @@ func (c *client) send(ctx context.Context, method, path, mediaType string, body 
 // upload sends a picture; query is "" or "?…". Any reply but 200 and 201 is a *refusal.
 func (c *client) upload(ctx context.Context, query string, body io.Reader) (status int, p picture, err error) {
 	status, _, reply, err := c.do(ctx, http.MethodPost, "/api/v1/images"+query, body)
+	return toPicture(status, reply, err)
+}
+
+func toPicture(status int, reply []byte, err error) (_ int, p picture, _ error) {
 	if err != nil {
 		return 0, picture{}, err
 	}
@@ -115,6 +123,35 @@ func (c *client) upload(ctx context.Context, query string, body io.Reader) (stat
 		return status, picture{}, newRefusal(status, reply)
 	}
 	return status, p, json.Unmarshal(reply, &p)
+}
+
+// begin begins an upload in parts.
+func (c *client) begin(ctx context.Context, size int) (status int, id string, err error) {
+	status, _, reply, err := c.send(ctx, http.MethodPost, "/api/v1/uploads", "application/json", strings.NewReader(fmt.Sprintf(`{"size":%d}`, size)))
+	if err != nil {
+		return 0, "", err
+	}
+	if status != http.StatusCreated {
+		return status, "", newRefusal(status, reply)
+	}
+	var up struct{ ID string }
+	return status, up.ID, json.Unmarshal(reply, &up)
+}
+
+// part sends a part of an upload.
+func (c *client) part(ctx context.Context, id string, offset int, part []byte) (status int, err error) {
+	status, _, reply, err := c.send(ctx, http.MethodPatch, "/api/v1/uploads/"+id, "application/octet-stream", bytes.NewReader(part),
+		"Upload-Offset", strconv.Itoa(offset))
+	if err == nil && status != http.StatusOK {
+		err = newRefusal(status, reply)
+	}
+	return status, err
+}
+
+// complete makes a picture of an upload.
+func (c *client) complete(ctx context.Context, id string) (status int, p picture, err error) {
+	status, _, reply, err := c.send(ctx, http.MethodPost, "/api/v1/uploads/"+id+"/complete", "application/json", strings.NewReader("{}"))
+	return toPicture(status, reply, err)
 }
 
 func (c *client) uploadBytes(ctx context.Context, query string, file []byte) (status int, p picture, err error) {

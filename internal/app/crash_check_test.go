@@ -35,12 +35,18 @@ func newCrashClient(c *crash, addr string, account int, rng *rand.Rand, transpor
 	}
 }
 
-// step uploads a picture, and one time in four deletes one.
+// step uploads a picture, at times in parts, and one time in four deletes one.
 func (w *crashClient) step(acknowledged *atomic.Int64) error {
 	// Not the test's context: what ends these requests is the server's end.
 	ctx := context.Background()
 	file := w.file(w.rng)
-	_, p, err := w.client.uploadBytes(ctx, "", file.bytes)
+	var p picture
+	var err error
+	if w.unfinished != nil && w.rng.IntN(2) == 0 {
+		p, err = w.uploadParts(ctx, file)
+	} else {
+		_, p, err = w.client.uploadBytes(ctx, "", file.bytes)
+	}
 	if err != nil {
 		return err
 	}

@@ -239,9 +239,18 @@ func wantGone(t *testing.T, c client) {
 			}
 		})
 	}
+	for _, path := range []string{"/p/aaaaaaaaaaaaa", "/u/anna"} { // pages too, and as pages
+		asked.Go(func() {
+			status, header, reply, err := stranger.send(ctx, http.MethodGet, path, "", nil)
+			if err != nil || status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" || header.Get("Cache-Control") != "no-store" ||
+				!strings.HasPrefix(header.Get("Content-Type"), "text/html") || !strings.Contains(string(reply), `id="kadr-data">{"status":503,"request_id":"`) {
+				t.Errorf("%s: %d %v %s %v", path, status, header, reply, err)
+			}
+		})
+	}
 	asked.Wait()
 	wantReady(t, &c, http.StatusServiceUnavailable, `"database":"failing"`, `"storage":"ok"`)
-	for _, path := range []string{"/healthz", "/", "/openapi.yaml", "/docs"} {
+	for _, path := range []string{"/healthz", "/", "/pictures", "/openapi.yaml", "/docs"} {
 		if status, _, _, err := c.do(ctx, http.MethodGet, path, nil); err != nil || status != http.StatusOK {
 			t.Errorf("%s: %d, %v", path, status, err)
 		}

@@ -94,6 +94,22 @@ func testFullDisk(t *testing.T, env []string, toTheLastByte bool) {
 		t.Fatal(err)
 	}
 	wantReady(t, c, http.StatusOK, `"status":"ok"`)
+	// Two uploads in parts, of which the disk is filled in the middle, and before the end.
+	inParts := newPictureOf(rng, 800, 800, true)
+	_, begun, err := c.begin(ctx, len(inParts))
+	if err == nil {
+		_, err = c.part(ctx, begun, 0, inParts[:1000])
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, arrived, err := c.begin(ctx, len(file)-1)
+	if err == nil {
+		_, err = c.part(ctx, arrived, 0, file[:len(file)-1])
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	leave := int64(2 << 20) // of a reserve of a twentieth, 3.2 MiB
 	if toTheLastByte {
@@ -109,6 +125,16 @@ func testFullDisk(t *testing.T, env []string, toTheLastByte bool) {
 		status, header, reply, err := send()
 		if err != nil || status != http.StatusInsufficientStorage || header.Get("Retry-After") == "" || !bytes.Contains(reply, []byte("storage_full")) {
 			t.Errorf("%s: %d %s %v", name, status, reply, err)
+		}
+	}
+	for what, send := range map[string]func() (int, error){
+		"begin":    func() (int, error) { status, _, err := c.begin(ctx, 1000); return status, err },
+		"append":   func() (int, error) { return c.part(ctx, begun, 1000, inParts[1000:]) },
+		"complete": func() (int, error) { status, _, err := c.complete(ctx, arrived); return status, err },
+	} {
+		status, err := send()
+		if refused := (*refusal)(nil); status != http.StatusInsufficientStorage || !errors.As(err, &refused) || refused.code != "storage_full" {
+			t.Errorf("%s: %d, %v", what, status, err)
 		}
 	}
 	wantReady(t, c, http.StatusOK, `"status":"degraded"`, `"storage":"full"`)
@@ -141,6 +167,23 @@ func testFullDisk(t *testing.T, env []string, toTheLastByte bool) {
 	}
 	if status, _, err := c.uploadBytes(ctx, "", newPictureOf(rng, 400, 300, false)); err != nil || status != http.StatusCreated {
 		t.Errorf("after a deletion: %d, %v", status, err)
+	}
+	if status, _, reply, err := c.do(ctx, http.MethodGet, "/api/v1/uploads/"+begun, nil); err != nil || status != http.StatusOK {
+		t.Errorf("the upload in parts: %d %s, %v", status, reply, err)
+	} else {
+		var up struct{ Offset int }
+		if err := json.Unmarshal(reply, &up); err != nil || up.Offset < 1000 {
+			t.Errorf("the upload in parts: %s, %v", reply, err)
+		}
+		if _, err := c.part(ctx, begun, up.Offset, inParts[up.Offset:]); err != nil {
+			t.Error(err)
+		}
+		if status, _, err := c.complete(ctx, begun); err != nil || status != http.StatusCreated {
+			t.Errorf("completed: %d, %v", status, err)
+		}
+	}
+	if status, _, err := c.complete(ctx, arrived); status != http.StatusUnprocessableEntity { // it was cut off
+		t.Errorf("completed: %d, %v", status, err)
 	}
 	wantReady(t, c, http.StatusOK, `"status":"ok"`)
 	// What could not be kept is kept now.

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Imports run one way: cmd → app → {httpapi, postgres, worker, doctor, backup, metrics, tracing} → {account, image} → variant →
+// Imports run one way: cmd → app → {httpapi, postgres, worker, doctor, backup, metrics, tracing} → {account, image, upload} → variant →
 // {blob, imaging} → apperr. Each row says for a folder and what is below it which imports are forbidden there; tests may wire
 // whatever they need.
 func TestImportsRunOneWay(t *testing.T) {
@@ -39,6 +39,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"internal/variant":  append(ours("image", "account", "config", "token"), append(adapters, append(above, echo, pgx, server)...)...),
 		"internal/account":  append(ours("image", "variant", "blob", "imaging"), append(adapters, append(above, echo, pgx, server)...)...),
 		"internal/image":    append(ours("account"), append(adapters, append(above, echo, pgx, server)...)...),
+		"internal/upload":   append(ours("account", "image", "variant", "imaging", "config"), append(adapters, append(above, echo, pgx, server)...)...),
 		"internal/httpapi":  append(ours("postgres", "worker", "doctor", "backup", "metrics", "tracing"), append(above, pgx)...),
 		"internal/postgres": append(ours("httpapi", "worker", "metrics", "tracing"), append(above, echo, server)...),
 		"internal/worker":   append(ours("httpapi", "postgres", "doctor", "backup", "metrics", "tracing"), append(above, echo, pgx, server)...),

@@ -7,6 +7,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"math"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -25,7 +26,7 @@ const embedAge = 300
 
 var (
 	errNoEmbed     = apperr.New(apperr.NotFound, "link_not_found", "This is no link to a picture of this instance.")
-	errEmbedFormat = &problem{status: 501, code: "format_not_implemented", detail: "Embeds are described as json or xml."}
+	errEmbedFormat = &problem{status: http.StatusNotImplemented, code: "format_not_implemented", detail: "Embeds are described as json or xml."}
 )
 
 // GetOEmbed describes the picture that a link leads to (https://oembed.com).

@@ -131,7 +131,7 @@ func (p *pages) pack(body []byte) []byte {
 	return b.Bytes()
 }
 
-// register serves every file, and the page under each of the addresses that its router knows.
+// registerPages serves every file, and the page under each of the addresses that its router knows.
 func (s *Server) registerPages(e *echo.Echo) {
 	for address, f := range s.pages.fixed {
 		e.Any(address, readOnly(func(c echo.Context) error { return s.pages.send(c, http.StatusOK, f, cacheChecked) }))
@@ -148,8 +148,9 @@ func (s *Server) registerPages(e *echo.Echo) {
 }
 
 // isPage tells whether an echo path is one of a page, which is never answered with a document for programs.
-func (p *pages) isPage(echoPath string) bool {
-	return p.fixed[echoPath] != nil || echoPath == "/p/:id" || echoPath == "/u/:name"
+func isPage(echoPath string) bool {
+	_, fixed := fixedPages()[echoPath]
+	return fixed || echoPath == "/p/:id" || echoPath == "/u/:name"
 }
 
 // readOnly answers GET and, by way of headAsGet, HEAD.
@@ -175,15 +176,13 @@ func (p *pages) send(c echo.Context, status int, f *page, cache string) error {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Permissions-Policy", pagePermissions)
 	h.Set("Cache-Control", cache)
+	h.Add("Vary", "Accept-Encoding")
 	body, tag := f.body, f.tag
-	if f.packed != nil {
-		h.Add("Vary", "Accept-Encoding")
-		if acceptsGzip(c.Request().Header.Get("Accept-Encoding")) {
-			// The bytes are another representation, so they have another ETag.
-			if packed := f.packed(); packed != nil {
-				h.Set("Content-Encoding", "gzip")
-				body, tag = packed, strings.TrimSuffix(f.tag, `"`)+`-gzip"`
-			}
+	if f.packed != nil && acceptsGzip(c.Request().Header.Get("Accept-Encoding")) {
+		// The bytes are another representation, so they have another ETag.
+		if packed := f.packed(); packed != nil {
+			h.Set("Content-Encoding", "gzip")
+			body, tag = packed, strings.TrimSuffix(f.tag, `"`)+`-gzip"`
 		}
 	}
 	if cache == cacheChecked {

@@ -144,7 +144,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 	case p.status == http.StatusServiceUnavailable, p.status == http.StatusInsufficientStorage:
 		// Too busy, the database gone, the disk full: for the administrator to know, and all requests say the same.
 		s.troubles.log(ctx, p.code, "request turned away", err)
-	case p.status >= http.StatusInternalServerError:
+	case p.status >= http.StatusInternalServerError && p.status != http.StatusNotImplemented:
 		s.log.ErrorContext(ctx, "request failed", "error", err)
 	default:
 		s.log.DebugContext(ctx, "request refused", "status", p.status, "code", p.code, "error", err)
@@ -166,9 +166,6 @@ func (s *Server) handleError(err error, c echo.Context) {
 	}
 	if p.status == http.StatusUnauthorized {
 		header.Set("WWW-Authenticate", `Bearer realm="kadr"`)
-	}
-	if c.Path() == "/*" {
-		header.Add("Vary", "Accept")
 	}
 	if s.wantsPage(c) {
 		err := s.sendFault(c, p)

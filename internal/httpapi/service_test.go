@@ -43,7 +43,7 @@ func TestService(t *testing.T) {
 		}
 	}
 	for path, mediaType := range map[string]string{
-		"/": "text/html; charset=utf-8", "/p/aaaaaaaaaaaaa": "text/html; charset=utf-8", "/index.html": "text/html; charset=utf-8",
+		"/": "text/html; charset=utf-8", "/sign-in": "text/html; charset=utf-8", "/robots.txt": "text/plain; charset=utf-8", "/index.html": "text/html; charset=utf-8",
 		"/js/app.js": "text/javascript; charset=utf-8", "/css/base.css": "text/css; charset=utf-8", "/favicon.svg": "image/svg+xml",
 		"/docs": "text/html", "/docs/docs.js": "text/javascript; charset=utf-8", "/docs/swagger-ui.css": "text/css; charset=utf-8",
 		"/docs/swagger-ui-bundle.js": "text/javascript; charset=utf-8",
@@ -62,6 +62,31 @@ func TestService(t *testing.T) {
 	if r := c.get("/docs/swagger-ui.css", "Accept-Encoding: gzip;q=0").want(200); r.Header.Get("Content-Encoding") != "" {
 		t.Error("compressed for who refuses it")
 	}
+}
+
+func TestInstance(t *testing.T) {
+	t.Parallel()
+	in := newInstance(t, "REGISTRATION=closed")
+	stranger := in.stranger(t)
+	const open = `{"registration":"open","max_upload_bytes":262144,"max_pixels":1000000,"formats":{` +
+		`"input":["image/jpeg","image/png","image/gif","image/webp","image/avif","image/heic","image/tiff"],` +
+		`"output":["image/jpeg","image/png","image/gif","image/webp","image/avif"]},"version":"dev"}` + "\n"
+	empty := stranger.get("/api/v1/instance").want(200)
+	if string(empty.body) != open || empty.Header.Get("Cache-Control") != "public, max-age=60" {
+		t.Errorf("of an empty instance: %v %s", empty.Header, empty.body)
+	}
+	again := stranger.get("/api/v1/instance", "If-None-Match: "+empty.Header.Get("ETag")).want(304)
+	if again.Header.Get("Cache-Control") != "public, max-age=60" || again.Header.Get("ETag") != empty.Header.Get("ETag") {
+		t.Errorf("unchanged: %v", again.Header)
+	}
+	in.registered(t)
+	for range 2 {
+		closed := stranger.get("/api/v1/instance", "If-None-Match: "+empty.Header.Get("ETag")).want(200)
+		if want := strings.Replace(open, "open", "closed", 1); string(closed.body) != want {
+			t.Errorf("of one that has somebody: %s", closed.body)
+		}
+	}
+	stranger.get("/api/v1/instance?x=1").fault("?x", "unknown_parameter")
 }
 
 // When a part fails, readiness says which, and what does not need it goes on.

@@ -141,7 +141,7 @@ func (s *Server) picturePage(c echo.Context) error {
 
 func (s *Server) pictureHead(img image.Image, shown server.Image) head {
 	h := head{
-		Title: nameOf(img), Description: img.Description, URL: s.pictureURL(img.ID),
+		Title: nameOf(img), Description: excerpt(img.Description), URL: s.pictureURL(img.ID),
 		Hidden: img.Visibility != image.Public, Preload: preload(shown),
 	}
 	if h.Description == "" {
@@ -152,6 +152,16 @@ func (s *Server) pictureHead(img image.Image, shown server.Image) head {
 		h.Embed = s.cfg.BaseURL + "/oembed?url=" + url.QueryEscape(h.URL)
 	}
 	return h
+}
+
+// excerpt is the beginning of a text, on one line: what others show of it is no longer.
+func excerpt(text string) string {
+	const longest = 300 // characters
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > longest {
+		text = strings.TrimSpace(string(runes[:longest-1])) + "…"
+	}
+	return text
 }
 
 // personPage is the page of somebody's public pictures.
@@ -192,7 +202,7 @@ func (s *Server) shownPictures(img image.Image) []shownPicture {
 			return // this instance cannot make it
 		}
 		all = append(all, shownPicture{
-			URL: e.url, MediaType: e.format.MediaType(), Width: e.width, Height: e.height, Alt: cmp.Or(img.Description, nameOf(img)),
+			URL: e.url, MediaType: e.format.MediaType(), Width: e.width, Height: e.height, Alt: cmp.Or(excerpt(img.Description), nameOf(img)),
 		})
 	}
 	if img.Format == imaging.GIF && img.Frames > 1 && img.Size <= shownMoving {
@@ -225,7 +235,7 @@ func (s *Server) wantsPage(c echo.Context) bool {
 	if req.Method != http.MethodGet {
 		return false
 	}
-	if s.pages.isPage(c.Path()) {
+	if isPage(c.Path()) {
 		return true
 	}
 	return c.Path() == "/*" && !strings.HasPrefix(req.URL.Path, "/api/") && !strings.HasPrefix(req.URL.Path, "/i/") &&

@@ -97,6 +97,7 @@ func TestLimits(t *testing.T) {
 		"signing in, escaped":        {80, "POST", "/api/v1/%73essions", at("10.0.0.8"), 41, `"sign-in";q=40;w=40`},
 		"signing in with made-up":    {80, "POST", "/api/v1/sessions", with("10.0.0.9", "Authorization", "Bearer kadr_", true), 41, `"sign-in";q=40;w=40`},
 		"uploads":                    {400, "POST", "/api/v1/images", with("10.0.0.10", "Authorization", "Bearer kadr_", false), 201, `"uploads";q=200;w=10`},
+		"parts":                      {400, "PATCH", "/api/v1/uploads/aaaaaaaaaaaaa", with("10.0.0.15", "Authorization", "Bearer kadr_", false), 201, `"uploads";q=200;w=10`},
 		"uploads by strangers":       {400, "POST", "/api/v1/images", at("10.0.0.11"), 101, `"api";q=100;w=10`},
 		"pictures":                   {4000, "GET", "/i/aaaaaaaaaaaaa.jpg", at("10.0.0.12"), 2001, `"pictures";q=2000;w=4`},
 		"pages":                      {1200, "GET", "/css/base.css", at("10.0.0.13"), 501, `"pages";q=500;w=5`},

@@ -82,7 +82,7 @@ func (s *Store) fill(ctx context.Context, f *os.File, up Upload, body io.Reader)
 			offset += int64(n)
 		}
 		switch {
-		case rerr == io.EOF: //nolint:errorlint // a wrapped one is a body that was cut short
+		case rerr == io.EOF: // a wrapped one is a body that was cut short
 			return offset, nil
 		case rerr != nil:
 			return offset, fmt.Errorf("upload: append: %w", rerr)

@@ -60,8 +60,8 @@ func incomplete(up Upload) error {
 	return apperr.Newf(ErrIncomplete.Kind, ErrIncomplete.Code, "Of %d bytes %d have arrived. Send the rest first.", up.Size, up.Offset)
 }
 
-// lock locks a file or a folder against all others who do, until it is unlocked or closed. It is only ever held for a
-// moment, so it waits.
+// lock locks a file against all others who do, until it is unlocked or closed. It is only ever held for a moment, so it
+// waits.
 func lock(f *os.File) error { return flock(f, syscall.LOCK_EX) }
 
 func unlock(f *os.File) { _ = flock(f, syscall.LOCK_UN) } // closing the file unlocks it in any case

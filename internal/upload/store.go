@@ -44,11 +44,11 @@ func (s *Store) Create(accountID, filename string, size, allowance int64) (Uploa
 	if err := s.room(size); err != nil {
 		return Upload{}, err
 	}
-	lock, err := s.lockAccount(accountID)
+	held, err := s.lock()
 	if err != nil {
 		return Upload{}, err
 	}
-	defer func() { _ = lock.Close() }()
+	defer func() { _ = held.Close() }() // which unlocks it
 	begun, _, err := s.tidy(accountID)
 	if err != nil {
 		return Upload{}, err
@@ -63,11 +63,14 @@ func (s *Store) Create(accountID, filename string, size, allowance int64) (Uploa
 				first = up.ExpiresAt
 			}
 		}
-		return Upload{}, ErrTooMany.After(time.Until(first))
+		return Upload{}, ErrTooMany.After(min(time.Until(first), Lifetime))
 	}
 
 	id := token.ID()
 	path := filepath.Join(s.folder, accountID, id)
+	if err := os.Mkdir(filepath.Dir(path), dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return Upload{}, storageError("create", err)
+	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return Upload{}, storageError("create", err)
@@ -124,11 +127,11 @@ func (s *Store) Remove(accountID, id string) error {
 
 // RemoveAll forgets all uploads of an account.
 func (s *Store) RemoveAll(accountID string) error {
-	lock, err := s.lockAccount(accountID)
+	held, err := s.lock()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = lock.Close() }()
+	defer func() { _ = held.Close() }() // which unlocks it
 	if err := os.RemoveAll(filepath.Join(s.folder, accountID)); err != nil {
 		return storageError("remove", err)
 	}

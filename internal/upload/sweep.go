@@ -7,47 +7,33 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/kadr-app/kadr/internal/token"
 )
 
-// lockAccount opens and locks an account's folder, and makes it when it is not there. What is begun or swept in it is the
-// business of one at a time. Closing it unlocks it.
-func (s *Store) lockAccount(accountID string) (*os.File, error) {
-	path := filepath.Join(s.folder, accountID)
-	for {
-		if err := os.Mkdir(path, dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, storageError("make a folder", err)
-		}
-		f, err := os.Open(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // a sweep was faster
-		}
-		if err != nil {
-			return nil, storageError("open a folder", err)
-		}
-		if err := lock(f); err != nil {
-			return nil, errors.Join(storageError("lock", err), f.Close())
-		}
-		mine, err := f.Stat()
-		if err == nil {
-			var here os.FileInfo
-			if here, err = os.Stat(path); err == nil && os.SameFile(mine, here) {
-				return f, nil
-			}
-		}
-		_ = f.Close() // nothing was written
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, storageError("look", err)
-		}
+// lockFile lies beside the accounts' folders. It is a file, since there are file systems on which a folder cannot be locked.
+const lockFile = "lock"
+
+// lock keeps others from beginning and sweeping, in any process, until what it returns is closed. It is held for no longer
+// than it takes to look through an account's folder.
+func (s *Store) lock() (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(s.folder, lockFile), os.O_RDWR|os.O_CREATE, fileMode)
+	if err != nil {
+		return nil, storageError("lock", err)
 	}
+	if err := lock(f); err != nil {
+		return nil, errors.Join(storageError("lock", err), f.Close())
+	}
+	return f, nil
 }
 
-// tidy removes what is over in an account's folder, which is locked, and returns the uploads that are not, and how many
-// files it removed.
+// tidy removes what is over in an account's folder, while the store is locked. It returns the uploads that are not, and how
+// many files it removed.
 func (s *Store) tidy(accountID string) (left []Upload, removed int, err error) {
 	entries, err := os.ReadDir(filepath.Join(s.folder, accountID))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, nil
+	}
 	if err != nil {
 		return nil, 0, storageError("read a folder", err)
 	}
@@ -64,14 +50,11 @@ func (s *Store) tidy(accountID string) (left []Upload, removed int, err error) {
 		if !errors.Is(err, ErrNotFound) {
 			return left, removed, err
 		}
-		// Over, or never whole: what is being begun is so too, but not for as long.
-		info, err := e.Info()
-		if err == nil && time.Since(info.ModTime()) > Lifetime {
-			if err = os.Remove(filepath.Join(s.folder, accountID, e.Name())); err == nil {
-				removed++
-			}
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) { // complete or deleted meanwhile
+		// Over, or torn: its server died while it began it, for nobody begins one now.
+		err = os.Remove(filepath.Join(s.folder, accountID, e.Name()))
+		if err == nil {
+			removed++
+		} else if !errors.Is(err, fs.ErrNotExist) { // complete or deleted meanwhile
 			return left, removed, storageError("sweep", err)
 		}
 	}
@@ -101,11 +84,11 @@ func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 }
 
 func (s *Store) sweepAccount(accountID string) (int, error) {
-	lock, err := s.lockAccount(accountID)
+	held, err := s.lock()
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = lock.Close() }()
+	defer func() { _ = held.Close() }() // which unlocks it
 	_, removed, err := s.tidy(accountID)
 	if err != nil {
 		return removed, err

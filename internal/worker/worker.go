@@ -1,5 +1,6 @@
 // Package worker runs what nobody waits for: the sweeps that remove what is no longer needed, and the background work of the
-// variants. Every sweep may run on every replica at any time, since what it removes is claimed row by row in the database.
+// variants. Every sweep may run on every replica at any time, since what it removes is claimed row by row in the database, or,
+// where there are no rows, under a lock of the storage.
 package worker
 
 import (

@@ -1,5 +1,5 @@
 /**
- * The contract, as the pages use it: the only place that calls `fetch`. Calls are named by their `operationId`; whatever
+ * The contract, as the pages use it, and the only place that calls `fetch`. Calls are named by their `operationId`; what
  * is no success becomes a `Problem`.
  */
 
@@ -38,17 +38,18 @@ export const OPERATIONS = /** @type {const} */ ({
 
 /** @typedef {keyof typeof OPERATIONS} Operation */
 
+/** Wrong credentials are a 401 too; and to ask who is signed in, or to sign out, is no reason to sign in. */
+const NO_LOGIN = ['createSession', 'getAccount', 'deleteCurrentSession'];
+
 /**
  * Finds out where the API is: where the page is, unless the page says otherwise in `<meta name="kadr-api">`, or a
- * development server shows it on port 5500 of this machine. Then the API runs beside it on 8080, and has to list the
- * page's origin in KADR_CORS_ORIGINS.
+ * development server shows it on port 5500. Then the API, on 8080, has to list the page's origin in KADR_CORS_ORIGINS.
  * @param {{ hostname: string, port: string }} location
  * @param {string} [named] what the page says
  */
-export function apiBase(location, named = '') {
+export function apiBase({ hostname, port }, named = '') {
   if (named) return named.replace(/\/$/, '');
-  const here = location.hostname === 'localhost' || location.hostname === '127.0.0.1';
-  return here && location.port === '5500' ? `http://${location.hostname}:8080` : '';
+  return /^(localhost|127\.0\.0\.1)$/.test(hostname) && port === '5500' ? `http://${hostname}:8080` : '';
 }
 
 /**
@@ -62,8 +63,6 @@ export async function fetchFile(path) {
 }
 
 export class API {
-  #fetch;
-
   /**
    * Asked when a call needs somebody to be signed in and nobody is (any more). After a yes the call is made again.
    * @type {() => Promise<boolean>}
@@ -73,11 +72,10 @@ export class API {
   /** @param {{ base?: string, fetch?: typeof globalThis.fetch }} [options] */
   constructor({ base = '', fetch = globalThis.fetch.bind(globalThis) } = {}) {
     this.base = base;
-    this.#fetch = fetch;
+    this.fetch = fetch;
   }
 
   /**
-   * Calls an operation.
    * @template {Operation} O
    * @param {O} operation
    * @param {import('./types').Call<O>} [call]
@@ -89,7 +87,7 @@ export class API {
   }
 
   /**
-   * Calls an operation, for those who want more of the answer than its body.
+   * For those who want more of the answer than its body.
    * @template {Operation} O
    * @param {O} operation
    * @param {import('./types').Call<O>} [call]
@@ -97,9 +95,7 @@ export class API {
    */
   async send(operation, call = {}) {
     let response = await this.#request(operation, call);
-    // Wrong credentials are a 401 too; and to ask who is signed in is no reason to sign in.
-    const asks = operation === 'createSession' || operation === 'getAccount' || operation === 'deleteCurrentSession';
-    if (response.status === 401 && !asks && !call.keepalive && await this.signIn()) {
+    if (response.status === 401 && !NO_LOGIN.includes(operation) && !call.keepalive && await this.signIn()) {
       response = await this.#request(operation, call);
     }
     if (!response.ok) throw await problemOf(response);
@@ -110,25 +106,23 @@ export class API {
    * @param {Operation} operation
    * @param {import('./types').Call<any>} call
    */
-  async #request(operation, { path = {}, query = {}, body, headers: more, signal, keepalive }) {
+  async #request(operation, { path = {}, query = {}, body, headers, signal, keepalive }) {
     const [method, template] = OPERATIONS[operation].split(' ');
-    const filled = template.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(String(Object(path)[name])));
-    const search = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== undefined && value !== '')
-      .map(([name, value]) => [name, String(value)])).toString();
-    const headers = new Headers({ Accept: 'application/json, application/problem+json' });
+    const filled = template.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(path[name]));
+    const search = String(new URLSearchParams(Object.entries(query).filter(([, value]) => (value ?? '') !== '')));
     const raw = body instanceof FormData || body instanceof Blob;
-    // The type of a form is left to the browser, which knows the boundary.
-    if (body instanceof Blob) headers.set('Content-Type', 'application/octet-stream');
-    else if (body && !raw) headers.set('Content-Type', method === 'PATCH' ? 'application/merge-patch+json' : 'application/json');
-    for (const [name, value] of Object.entries(more ?? {})) headers.set(name, value);
+    const type = body instanceof Blob ? 'application/octet-stream'
+      : raw || !body ? '' // the type of a form is left to the browser, which knows the boundary
+      : method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
     try {
-      return await this.#fetch(this.base + filled + (search && `?${search}`), {
-        method, headers, body: raw ? body : body && JSON.stringify(body), signal, keepalive,
+      return await this.fetch(this.base + filled + (search && `?${search}`), {
+        method, signal, keepalive,
+        headers: { Accept: 'application/json, application/problem+json', ...type && { 'Content-Type': type }, ...headers },
+        body: raw ? body : body && JSON.stringify(body),
         credentials: this.base ? 'include' : 'same-origin', cache: 'no-cache',
       });
     } catch (error) {
-      if (signal?.aborted) throw error;
-      throw networkProblem(error);
+      throw signal?.aborted ? error : networkProblem(error);
     }
   }
 }

@@ -7,12 +7,9 @@ import { find } from './dom.js';
 import { serviceWorkerURL } from './html.js';
 import { loadLanguage, t } from './i18n.js';
 import { messagePage } from './pages/message.js';
-import { explain } from './problem.js';
 import { Router } from './router.js';
 import { PictureLists, Store } from './store.js';
 import { UploadQueue } from './upload-queue.js';
-
-/** @typedef {import('./types').Context} Context */
 
 /** @type {[string, import('./router.js').Load][]} */
 const ROUTES = [
@@ -26,111 +23,101 @@ const ROUTES = [
 ];
 
 const main = find(document, 'main');
-const context = makeContext();
+const named = document.querySelector('meta[name=kadr-api]')?.getAttribute('content');
+const api = new API({ base: apiBase(location, named ?? '') });
+const router = new Router(ROUTES);
+const lists = new PictureLists();
+const queue = new UploadQueue(api);
+const toast = makeToast(find(document, '#toast'));
+/** @type {Store<import('./types').Session>} */
+const session = new Store(/** @type {import('./types').Session} */ ({ account: undefined, error: null }));
+/** @type {import('./types').Context['instance']} */
+const instance = new Store({ settings: null });
+/** Who was signed in last. */
+let lastAccount = '';
+/** @type {Promise<boolean> | null} */
+let signingIn = null;
+/** Ends what the page that is shown listens to. */
 let shown = new AbortController();
 
-context.router.addEventListener('navigate', () => void show());
+/** @type {import('./types').Context} */
+const context = {
+  api, router, session, instance, lists, queue, toast,
+  title: (text) => { document.title = text ? `${text} · Kadr` : 'Kadr'; },
+  async loadAccount() {
+    session.set({ error: null });
+    try {
+      const account = await api.call('getAccount').catch((error) => {
+        if (error.status === 401) return null;
+        throw error;
+      });
+      // Somebody who signs in again after a session ended goes on where they were; somebody else must not.
+      if (account && lastAccount && account.id !== lastAccount) forget();
+      lastAccount = account?.id ?? lastAccount;
+      session.set({ account });
+    } catch (error) {
+      session.set({ error });
+    }
+  },
+  async signOut() {
+    await api.call('deleteCurrentSession').catch((error) => {
+      if (error.status !== 401) throw error;
+    });
+    forget();
+    session.set({ account: null });
+    router.go('/');
+  },
+  signIn(reason) {
+    signingIn ??= import('./components/sign-in-dialog.js')
+      .then(({ signInDialog }) => signInDialog(context, reason))
+      .finally(() => { signingIn = null; });
+    return signingIn;
+  },
+};
+
+api.signIn = () => context.signIn(t(session.state.account ? 'sign_in.ended' : 'sign_in.needed'));
+queue.addEventListener('uploaded', (event) => lists.add(/** @type {import('./upload-queue.js').UploadedEvent} */ (event).image));
+addEventListener('beforeunload', (event) => {
+  if (queue.busy) event.preventDefault();
+});
+addEventListener('online', () => {
+  toast(t('common.online'));
+  if (session.state.error) void context.loadAccount();
+});
+addEventListener('unhandledrejection', ({ reason }) => toast(reason));
+router.addEventListener('navigate', () => void show());
+
+void context.loadAccount();
+api.call('getInstance').then((settings) => instance.set({ settings }), () => {}); // the server checks anyway
 await loadLanguage();
 mountShell(context);
-context.router.start();
-void context.loadAccount();
-if (navigator.serviceWorker && window.isSecureContext && !context.api.base) {
+router.start();
+if (navigator.serviceWorker && isSecureContext && !api.base) {
   // Without it the pages work as well, only not without a network.
   navigator.serviceWorker.register(serviceWorkerURL).catch(() => {});
 }
 
 /** Shows the page of the address in the place of what is there. */
 async function show() {
-  const first = main.hasAttribute('aria-busy');
+  const first = main.ariaBusy === 'true';
   shown.abort();
   shown = new AbortController();
   const { signal } = shown;
-  const { current, scroll } = context.router;
-  let page = messagePage({ code: '404', title: t('message.404_title'), text: t('message.404_text') });
-  if (current) {
-    try {
-      ({ page } = await current.to());
-    } catch {
-      page = messagePage({ code: '…', title: t('message.load_title'), text: t('message.load_text'), retry: () => location.reload() });
-    }
-  }
+  const { current, scroll } = router;
+  const page = !current ? messagePage('404')
+    : await current.to().then((module) => module.page, () => messagePage('load', { retry: () => location.reload() }));
   if (signal.aborted) return;
-  main.removeAttribute('aria-busy');
+  main.ariaBusy = null;
   main.replaceChildren();
   context.title();
   page(main, context, current?.params ?? {}, signal);
-  window.scrollTo(0, scroll);
+  scrollTo(0, scroll);
   // A screen reader goes on where the new content is; at the first load the browser does that by itself.
   if (!first && !main.contains(document.activeElement)) main.focus({ preventScroll: true });
 }
 
-/** @returns {Context} */
-function makeContext() {
-  const api = new API({ base: apiBase(location, document.querySelector('meta[name=kadr-api]')?.getAttribute('content') ?? '') });
-  /** @type {Context['session']} */
-  const session = new Store(/** @type {import('./types').Session} */ ({ account: undefined, error: null }));
-  /** @type {Context['instance']} */
-  const instance = new Store(/** @type {{ settings: import('./types').Instance | null }} */ ({ settings: null }));
-  const lists = new PictureLists();
-  const toast = makeToast(find(document, '#toast'));
-  const queue = new UploadQueue(api);
-  const router = new Router(ROUTES, window);
-  let lastAccount = '';
-  /** @type {Promise<boolean> | null} */
-  let signingIn = null;
-
-  const forget = () => {
-    lists.forget();
-    queue.forget();
-  };
-
-  /** @type {Context} */
-  const made = {
-    api, router, session, instance, lists, queue, toast,
-    title: (text) => { document.title = text ? `${text} · Kadr` : 'Kadr'; },
-    async loadAccount() {
-      session.set({ error: null });
-      try {
-        const account = await api.call('getAccount').catch((error) => {
-          if (error.status === 401) return null;
-          throw error;
-        });
-        // Somebody who signs in again after a session ended goes on where they were; somebody else must not.
-        if (account && lastAccount && account.id !== lastAccount) forget();
-        lastAccount = account?.id ?? lastAccount;
-        session.set({ account });
-      } catch (error) {
-        session.set({ error });
-      }
-    },
-    async signOut() {
-      await api.call('deleteCurrentSession').catch((error) => {
-        if (error.status !== 401) throw error;
-      });
-      forget();
-      session.set({ account: null });
-      router.go('/');
-    },
-    signIn(reason) {
-      signingIn ??= import('./components/sign-in-dialog.js')
-        .then(({ signInDialog }) => signInDialog(made, reason))
-        .finally(() => { signingIn = null; });
-      return signingIn;
-    },
-  };
-  api.signIn = () => {
-    const ended = Boolean(session.state.account);
-    return made.signIn(t(ended ? 'sign_in.ended' : 'sign_in.needed'));
-  };
-  queue.addEventListener('uploaded', (event) => lists.add(/** @type {import('./upload-queue.js').UploadedEvent} */ (event).image));
-  window.addEventListener('beforeunload', (event) => {
-    if (queue.busy) event.preventDefault();
-  });
-  window.addEventListener('online', () => {
-    toast(t('common.online'));
-    if (session.state.error) void made.loadAccount();
-  });
-  window.addEventListener('unhandledrejection', ({ reason }) => toast(explain(reason)));
-  api.call('getInstance').then((settings) => instance.set({ settings }), () => {});
-  return made;
+/** Drops all that belongs to the account. */
+function forget() {
+  lists.forget();
+  queue.forget();
 }

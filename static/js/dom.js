@@ -1,4 +1,4 @@
-/** Small helpers around the DOM: delegated events, keyed lists, dialogs. */
+/** Small helpers around the DOM: delegated events, keyed lists, icons, dialogs. */
 
 import { element, html } from './html.js';
 import { t } from './i18n.js';
@@ -11,21 +11,14 @@ import { t } from './i18n.js';
  */
 export function onAction(root, actions, signal) {
   root.addEventListener('click', (event) => {
-    const target = event.target instanceof Element ? event.target.closest('[data-action]') : null;
+    const target = /** @type {Element} */ (event.target).closest('[data-action]');
     if (!(target instanceof HTMLElement) || !root.contains(target)) return;
     const name = target.dataset.action ?? '';
     if (Object.hasOwn(actions, name)) actions[name](target, event);
   }, { signal });
 }
 
-/**
- * Finds the element that a template must have.
- * @template {HTMLElement} [Type=HTMLElement]
- * @param {ParentNode} root
- * @param {string} selector
- * @param {new () => Type} [type]
- * @returns {Type}
- */
+/** Finds the element that a template must have. @type {import('./types').Find} */
 export function find(root, selector, type = /** @type {any} */ (HTMLElement)) {
   const found = root.querySelector(selector);
   if (!(found instanceof type)) throw new Error(`no ${selector}`);
@@ -34,26 +27,20 @@ export function find(root, selector, type = /** @type {any} */ (HTMLElement)) {
 
 /**
  * Makes an element's children fit a list by their keys: what stays is not touched, so that focus, pictures that are
- * loading and the place scrolled to survive.
+ * loading and the place scrolled to survive. A child is made anew when its key is another.
  * @template Item
  * @param {HTMLElement} parent
  * @param {readonly Item[]} items
- * @param {object} how
- * @param {(item: Item) => string} how.key changes when the child has to be made anew
- * @param {(item: Item) => HTMLElement} how.create
+ * @param {{ key: (item: Item) => string, create: (item: Item) => HTMLElement }} how
  */
 export function reconcile(parent, items, { key, create }) {
   const old = new Map(Array.from(parent.children, (child) => [/** @type {HTMLElement} */ (child).dataset.key, child]));
   const wanted = items.map((item) => {
     const name = key(item);
-    const kept = old.get(name);
-    if (kept) {
-      old.delete(name);
-      return kept;
-    }
-    const made = create(item);
-    made.dataset.key = name;
-    return made;
+    const child = /** @type {HTMLElement} */ (old.get(name) ?? create(item));
+    old.delete(name);
+    child.dataset.key = name;
+    return child;
   });
   for (const child of old.values()) child.remove();
   wanted.forEach((child, i) => {
@@ -61,19 +48,16 @@ export function reconcile(parent, items, { key, create }) {
   });
 }
 
-/**
- * Draws one of the icons in `icons/icons.svg`.
- * @param {string} name
- */
-export function icon(name) {
-  return html`<svg class="icon" width="18" height="18" aria-hidden="true"><use href="/icons/icons.svg#${name}"></use></svg>`;
-}
+/** @param {string} name one of those in `icons/icons.svg` */
+export const icon = (name) =>
+  html`<svg class="icon" width="18" height="18" aria-hidden="true"><use href="/icons/icons.svg#${name}"></use></svg>`;
 
 /**
- * Opens a dialog on top of everything until it is closed; Escape closes it, and the focus goes back to where it was.
- * @param {import('./html.js').Markup} content
+ * Opens a dialog until it is closed, by Escape too; the focus goes back to where it was. Resolves to the value of the
+ * button that closed it; empty for Escape.
+ * @param {import('./types').Markup} content
  * @param {{ label: string, className?: string, signal?: AbortSignal, mount?: (dialog: HTMLDialogElement) => void }} how
- * @returns {Promise<string>} the value of the button that closed it; empty for Escape
+ * @returns {Promise<string>}
  */
 export function openDialog(content, { label, className = '', signal, mount }) {
   const dialog = /** @type {HTMLDialogElement} */ (
@@ -90,10 +74,7 @@ export function openDialog(content, { label, className = '', signal, mount }) {
   });
 }
 
-/**
- * Asks before something that cannot be undone. "Cancel" has the focus.
- * @param {{ title: string, text: string, action: string }} question
- */
+/** Asks before something that cannot be undone. @param {{ title: string, text: string, action: string }} question */
 export async function confirmDialog({ title, text, action }) {
   return await openDialog(html`<form method="dialog">
     <h2>${title}</h2>

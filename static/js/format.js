@@ -5,54 +5,39 @@ import { currentLocale } from './i18n.js';
 const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'];
 
 /**
- * Writes a number of bytes in decimal units, as file managers and disk makers do: `3.8 MB`.
+ * Writes a number of bytes in decimal units, as file managers do: `3.8 MB`, or as a speed: `3.8 MB/s`.
  * @param {number} bytes
- * @param {boolean} [perSecond] as a speed: `3.8 MB/s`
  */
 export function formatSize(bytes, perSecond = false) {
-  let unit = 0;
-  let value = bytes;
-  // 999.95 would be written as 1,000.
-  while (value >= 999.95 && unit < UNITS.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return new Intl.NumberFormat(currentLocale(), {
+  // 999.5 would be written as 1,000.
+  const unit = Math.max(0, UNITS.findIndex((_, i) => bytes < 999.5 * 1000 ** i || i === UNITS.length - 1));
+  const value = bytes / 1000 ** unit;
+  return value.toLocaleString(currentLocale(), {
     style: 'unit',
     unit: UNITS[unit] + (perSecond ? '-per-second' : ''),
-    unitDisplay: unit === 0 && !perSecond ? 'long' : 'short',
-    maximumFractionDigits: unit === 0 || value >= 100 ? 0 : 1,
-  }).format(value);
+    unitDisplay: unit || perSecond ? 'short' : 'long',
+    maximumFractionDigits: !unit || value >= 100 ? 0 : 1,
+  });
 }
 
-/**
- * Writes a width and a height: `4,032 × 3,024`.
- * @param {number} width
- * @param {number} height
- */
-export function formatDimensions(width, height) {
-  const number = new Intl.NumberFormat(currentLocale());
-  return `${number.format(width)} × ${number.format(height)}`;
-}
+/** @param {number} width @param {number} height */
+export const formatDimensions = (width, height) =>
+  `${width.toLocaleString(currentLocale())} × ${height.toLocaleString(currentLocale())}`;
 
 /**
- * Writes an RFC 3339 time as a date, and a time of day unless the date is enough.
+ * Writes an RFC 3339 time as a date, and the time of day unless the date is enough.
  * @param {string} time
  * @param {{ day?: boolean, timeZone?: string }} [options] the browser's zone unless given
  */
-export function formatTime(time, { day = false, timeZone } = {}) {
-  const style = day ? undefined : /** @type {const} */ ('short');
-  return new Intl.DateTimeFormat(currentLocale(), { dateStyle: 'long', timeStyle: style, timeZone }).format(new Date(time));
-}
+export const formatTime = (time, { day, timeZone } = {}) => new Date(time).toLocaleString(currentLocale(),
+  { dateStyle: 'long', timeStyle: day ? undefined : 'short', timeZone });
 
 /**
- * Writes how far off a moment is, in its largest whole unit: `in 30 seconds`, `2 days ago`.
+ * Writes how far off a moment is: `in 30 seconds`, `2 days ago`.
  * @param {number} seconds negative for the past
  */
 export function formatWait(seconds) {
-  /** @type {[Intl.RelativeTimeFormatUnit, number][]} */
-  const units = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
-  const [unit, size] = units.find(([, one]) => Math.abs(seconds) >= one * 1.5) ?? ['second', 1];
-  const away = seconds / size;
-  return new Intl.RelativeTimeFormat(currentLocale()).format(seconds > 0 ? Math.ceil(away) : Math.round(away), unit);
+  const units = /** @type {const} */ ([['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]]);
+  const [unit, size] = units.find(([, one]) => Math.abs(seconds) >= one * 1.5) ?? units[3];
+  return new Intl.RelativeTimeFormat(currentLocale()).format(Math.ceil(seconds / size), unit);
 }

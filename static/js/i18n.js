@@ -1,82 +1,68 @@
-/** The pages' words, from `locales/*.json`. Plural forms are chosen, numbers and names put in, by `Intl`. */
+/** The pages' words, from `locales/*.json`; plural forms and numbers by `Intl`. */
 
 import { fetchFile } from './api.js';
-
-/** @typedef {string | Partial<Record<Intl.LDMLPluralRule, string>>} Entry */
 
 /** The languages that there are catalogues of, as their speakers call them. */
 export const LANGUAGES = /** @type {const} */ ({ en: 'English', ru: 'Русский' });
 
 const KEPT = 'kadr-language';
 
-let chosen = 'en';
-let locale = 'en';
-/** @type {Record<string, Entry>} */
-let catalogue = {};
+/** @type {{ language: string, locale: string, catalogue: Record<string, import('./types').Entry> }} */
+let now = { language: 'en', locale: 'en', catalogue: {} };
 
-/** @returns {string} the language that the page speaks, such as `en` */
-export const language = () => chosen;
+/** The language that the page speaks, such as `en`. */
+export const language = () => now.language;
 
-/** @returns {string} how numbers and dates look: the browser's own kind of the page's language, such as `en-GB` */
-export const currentLocale = () => locale;
+/** How numbers and dates look: the browser's own kind of that language, such as `en-GB`. */
+export const currentLocale = () => now.locale;
 
-/**
- * Chooses the first language that the browser prefers and a catalogue has.
- * @param {readonly string[]} preferred
- * @returns {{ language: string, locale: string }}
- */
-export function pickLanguage(preferred) {
-  for (const name of preferred) {
-    const base = name.toLowerCase().split('-')[0];
-    if (Object.hasOwn(LANGUAGES, base)) return { language: base, locale: name };
-  }
-  return { language: 'en', locale: 'en' };
+/** @param {string} key */
+export const hasText = (key) => Object.hasOwn(now.catalogue, key);
+
+/** @param {string} name @param {typeof now.catalogue} catalogue */
+export function setCatalogue(name, catalogue, locale = name) {
+  now = { language: name, locale, catalogue };
 }
 
 /**
- * Lets the page speak a language: the one given, which is kept, or the one that was, or the browser's.
- * @param {string} [wanted]
+ * Chooses the first language that is preferred and has a catalogue.
+ * @param {readonly string[]} preferred
+ */
+export function pickLocale(preferred) {
+  return preferred.find((name) => Object.hasOwn(LANGUAGES, name.split('-')[0])) ?? 'en';
+}
+
+/**
+ * Lets the page speak a language: the one given, which is kept, or the one that was, or else the browser's.
+ * @param {string | null} [wanted]
  */
 export async function loadLanguage(wanted) {
   try {
     if (wanted) localStorage.setItem(KEPT, wanted);
-    else wanted = localStorage.getItem(KEPT) ?? undefined;
+    wanted ??= localStorage.getItem(KEPT);
   } catch {
     // A browser that keeps nothing forgets the choice.
   }
-  const picked = pickLanguage([...(wanted ? navigator.languages.filter((name) => name.startsWith(wanted)) : []),
-    ...(wanted ? [wanted] : []), ...navigator.languages]);
-  setCatalogue(picked.language, await (await fetchFile(`/locales/${picked.language}.json`)).json(), picked.locale);
-  document.documentElement.lang = chosen;
+  const { languages } = navigator;
+  const locale = pickLocale(wanted ? [...languages.filter((name) => name.startsWith(`${wanted}-`)), wanted] : languages);
+  const name = locale.split('-')[0];
+  setCatalogue(name, await (await fetchFile(`/locales/${name}.json`)).json(), locale);
+  document.documentElement.lang = name;
 }
 
 /**
- * @param {string} name
- * @param {Record<string, Entry>} entries
- * @param {string} [numbers]
- */
-export function setCatalogue(name, entries, numbers = name) {
-  chosen = name;
-  locale = numbers;
-  catalogue = entries;
-}
-
-/** @param {string} key */
-export const hasText = (key) => Object.hasOwn(catalogue, key);
-
-/**
- * Says something in the page's language. `{name}` in the text is replaced by the value of that name; an entry with
- * plural forms is chosen by `count`. A key that is missing is shown as it is: a test does not let that happen.
+ * Says something in the page's language. `{name}` is replaced by the value of that name; an entry with plural forms is
+ * chosen by `count`. A key that is missing is shown as it is: a test does not let that happen.
  * @param {string} key
  * @param {Record<string, string | number>} [values]
  * @returns {string}
  */
 export function t(key, values = {}) {
-  const entry = hasText(key) ? catalogue[key] : key;
+  const entry = hasText(key) ? now.catalogue[key] : key;
   const form = typeof entry === 'string' ? entry
-    : entry[new Intl.PluralRules(locale).select(Number(values.count))] ?? entry.other ?? key;
+    : entry[new Intl.PluralRules(now.locale).select(Number(values.count))] ?? entry.other ?? key;
   return form.replace(/\{(\w+)\}/g, (whole, name) => {
-    const value = values[name];
-    return typeof value === 'number' ? new Intl.NumberFormat(locale).format(value) : value ?? whole;
+    const value = values[name] ?? whole;
+    return typeof value === 'number' ? value.toLocaleString(now.locale) : value;
   });
 }

@@ -12,19 +12,18 @@
 export function matchRoute(routes, path) {
   const segments = path.split('/').filter(Boolean);
   for (const [pattern, to] of routes) {
-    const wanted = pattern.split('/').filter(Boolean);
     /** @type {Record<string, string>} */
     const params = {};
-    const fits = wanted.length === segments.length && wanted.every((name, i) => {
-      if (!name.startsWith(':')) return name === segments[i];
+    const names = pattern.split('/').filter(Boolean);
+    if (names.length === segments.length && names.every((name, i) => {
+      if (name[0] !== ':') return name === segments[i];
       try {
         params[name.slice(1)] = decodeURIComponent(segments[i]);
         return true;
       } catch {
         return false; // broken percent-encoding
       }
-    });
-    if (fits) return { to, params };
+    })) return { to, params };
   }
   return null;
 }
@@ -36,56 +35,51 @@ export function matchRoute(routes, path) {
  * @param {string} origin
  */
 export function isPlainNavigation(event, link, origin) {
-  return event.button === 0 && !event.defaultPrevented && !event.metaKey && !event.ctrlKey && !event.shiftKey
-    && !event.altKey && link.origin === origin && (link.target === '' || link.target === '_self') && !link.download;
+  return !(event.button || event.defaultPrevented || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
+    && link.origin === origin && /^(_self)?$/.test(link.target) && !link.download;
 }
 
 /** Dispatches `navigate` whenever the page changes; `current` is what fits the address. */
 export class Router extends EventTarget {
   #routes;
-  #window;
+  /** The address whose page is shown. */
   #shown = '';
 
-  /**
-   * @param {readonly (readonly [string, Load])[]} routes
-   * @param {Window} window
-   */
-  constructor(routes, window) {
+  /** @param {readonly (readonly [string, Load])[]} routes */
+  constructor(routes) {
     super();
     this.#routes = routes;
-    this.#window = window;
   }
 
   /** null when no route fits the address */
   get current() {
-    return matchRoute(this.#routes, this.#window.location.pathname);
+    return matchRoute(this.#routes, location.pathname);
   }
 
-  /** The address without its origin and fragment. */
   get address() {
-    return this.#window.location.pathname + this.#window.location.search;
+    return location.pathname + location.search;
   }
 
-  /** How far down this history entry was scrolled when it was left. */
+  /** How far down this history entry was scrolled when it was left, in CSS pixels. */
   get scroll() {
-    return Number(this.#window.history.state?.y) || 0;
+    return Number(history.state?.y) || 0;
   }
 
   /** Listens to links and to the back and forward buttons, and announces where we are. */
   start() {
-    this.#window.history.scrollRestoration = 'manual';
-    // Where an entry was scrolled to is written down before it is left, whichever way that happens.
-    this.#window.addEventListener('scrollend', () => this.#note());
-    this.#window.addEventListener('pagehide', () => this.#note());
-    this.#window.addEventListener('popstate', () => this.refresh(this.address !== this.#shown));
-    this.#window.document.addEventListener('click', (event) => {
+    history.scrollRestoration = 'manual';
+    addEventListener('scrollend', () => this.#note());
+    addEventListener('pagehide', () => this.#note());
+    addEventListener('popstate', () => {
+      if (this.address !== this.#shown) this.refresh();
+    });
+    document.addEventListener('click', (event) => {
       const link = event.target instanceof Element ? event.target.closest('a') : null;
-      if (!link?.href || !isPlainNavigation(event, link, this.#window.location.origin)) return;
-      // A fragment of this page is the browser's.
-      if (link.hash && link.pathname + link.search === this.address) return;
-      if (!matchRoute(this.#routes, link.pathname)) return;
+      if (!link?.href || !isPlainNavigation(event, link, location.origin) || !matchRoute(this.#routes, link.pathname)) return;
+      const path = link.pathname + link.search;
+      if (link.hash && path === this.address) return; // a place in this page is the browser's
       event.preventDefault();
-      this.go(link.pathname + link.search + link.hash);
+      this.go(path + link.hash);
     });
     this.refresh();
   }
@@ -94,27 +88,26 @@ export class Router extends EventTarget {
    * Goes to an address of this site.
    * @param {string} path
    * @param {{ replace?: boolean, quiet?: boolean }} [how] `replace` makes no entry in the history; `quiet` only changes
-   *   the address, for a page that shows what it says already
+   *   the address, for a page that shows already what it says
    */
-  go(path, { replace = false, quiet = false } = {}) {
-    if (!replace) this.#note();
-    this.#window.history[replace ? 'replaceState' : 'pushState'](replace ? this.#window.history.state : null, '', path);
+  go(path, { replace, quiet } = {}) {
+    if (replace) history.replaceState(history.state, '', path);
+    else {
+      this.#note();
+      history.pushState(null, '', path);
+    }
     if (quiet) this.#shown = this.address;
     else this.refresh();
   }
 
-  /**
-   * Shows the page of the address (anew).
-   * @param {boolean} [needed] false when only the fragment is another
-   */
-  refresh(needed = true) {
-    if (!needed) return;
+  /** Shows the page of the address, anew if it is shown. */
+  refresh() {
     this.#shown = this.address;
     this.dispatchEvent(new Event('navigate'));
   }
 
+  /** Writes down where an entry is scrolled to, before it is left in whichever way. */
   #note() {
-    const { history, scrollY } = this.#window;
     if (this.address === this.#shown) history.replaceState({ ...history.state, y: scrollY }, '');
   }
 }

@@ -1,24 +1,17 @@
 /** State that tells when it changes, and the lists of pictures made of it. */
 
 /** @typedef {import('./types').Image} Image */
-/** @typedef {import('./types').ImageList} ImageList */
 
 /**
- * A piece of state. Listeners of `change` read the new one from `state`.
+ * A piece of state, read from `state`. Every change dispatches `change`.
  * @template {object} State
  */
 export class Store extends EventTarget {
-  /** @type {Readonly<State>} */
-  #state;
-
   /** @param {State} initial */
   constructor(initial) {
     super();
-    this.#state = Object.freeze({ ...initial });
-  }
-
-  get state() {
-    return this.#state;
+    /** @type {Readonly<State>} */
+    this.state = Object.freeze({ ...initial });
   }
 
   /**
@@ -26,10 +19,10 @@ export class Store extends EventTarget {
    * @param {Partial<State>} patch
    */
   set(patch) {
-    const next = Object.freeze({ ...this.#state, ...patch });
+    const next = Object.freeze({ ...this.state, ...patch });
     const keys = /** @type {(keyof State)[]} */ (Object.keys(patch));
-    if (keys.every((key) => Object.is(this.#state[key], next[key]))) return;
-    this.#state = next;
+    if (keys.every((key) => Object.is(this.state[key], next[key]))) return;
+    this.state = next;
     this.dispatchEvent(new Event('change'));
   }
 
@@ -40,29 +33,31 @@ export class Store extends EventTarget {
    */
   watch(listener, signal) {
     if (signal?.aborted) return;
-    this.addEventListener('change', () => listener(this.#state), { signal });
-    listener(this.#state);
+    this.addEventListener('change', () => listener(this.state), { signal });
+    listener(this.state);
   }
 }
 
+/** How a list begins. @type {import('./types').PictureListState} */
+const EMPTY = { items: [], cursor: undefined, loading: false, error: null };
+
 /**
- * A list of pictures that grows page by page. `cursor` is undefined before the first page and null after the last;
- * `error` is why the last page did not come.
- * @extends {Store<{ items: readonly Image[], cursor: string | null | undefined, loading: boolean, error: unknown }>}
+ * A list of pictures that grows page by page.
+ * @extends {Store<import('./types').PictureListState>}
  */
 export class PictureList extends Store {
-  #fetchPage;
+  /** Grows at every reset: an answer from before it is dropped. */
   #generation = 0;
 
   /**
-   * @param {(cursor: string | undefined) => Promise<ImageList>} fetchPage
+   * @param {(cursor: string | undefined) => Promise<import('./types').ImageList>} fetchPage
    * @param {object} [kind]
    * @param {(image: Image) => boolean} [kind.has] whether a picture belongs into it
    * @param {boolean} [kind.newestFirst] whether a new picture comes on top
    */
   constructor(fetchPage, { has = () => true, newestFirst = false } = {}) {
-    super({ items: [], cursor: undefined, loading: false, error: null });
-    this.#fetchPage = fetchPage;
+    super(EMPTY);
+    this.fetchPage = fetchPage;
     this.has = has;
     this.newestFirst = newestFirst;
   }
@@ -73,22 +68,22 @@ export class PictureList extends Store {
     if (loading || cursor === null) return;
     const generation = this.#generation;
     this.set({ loading: true, error: null });
+    /** @type {Partial<import('./types').PictureListState>} */
+    let news;
     try {
-      const page = await this.#fetchPage(cursor);
-      if (generation !== this.#generation) return;
+      const page = await this.fetchPage(cursor);
       // What was put on top in the meantime may come again in a page.
-      const have = new Set(this.state.items.map((image) => image.id));
-      const items = [...this.state.items, ...page.items.filter((image) => !have.has(image.id))];
-      this.set({ items, cursor: page.next_cursor, loading: false });
+      const have = new Set(this.state.items.map(({ id }) => id));
+      news = { items: [...this.state.items, ...page.items.filter(({ id }) => !have.has(id))], cursor: page.next_cursor };
     } catch (error) {
-      if (generation === this.#generation) this.set({ loading: false, error });
+      news = { error };
     }
+    if (generation === this.#generation) this.set({ ...news, loading: false });
   }
 
-  /** Forgets everything; a page that is still on its way is dropped when it comes. */
   reset() {
     this.#generation++;
-    this.set({ items: [], cursor: undefined, loading: false, error: null });
+    this.set(EMPTY);
   }
 }
 
@@ -97,7 +92,7 @@ export class PictureLists {
   /** @type {Map<string, PictureList>} */
   #lists = new Map();
 
-  /** The list that pictures were last opened from: the neighbours of a picture are those in it. @type {PictureList | null} */
+  /** The list that a picture was opened from: its neighbours are there. @type {PictureList | null} */
   current = null;
 
   /**
@@ -119,14 +114,15 @@ export class PictureLists {
    */
   add(image) {
     for (const list of this.#all()) {
-      if (!list.newestFirst || !list.has(image)) continue;
-      list.set({ items: [image, ...list.state.items.filter(({ id }) => id !== image.id)] });
+      if (list.newestFirst && list.has(image)) {
+        list.set({ items: [image, ...list.state.items.filter(({ id }) => id !== image.id)] });
+      }
     }
   }
 
   /**
-   * Puts a changed picture in the place of what it was, or takes it out where it no longer belongs. A list that it
-   * belongs into now is asked for anew when it is next looked at, since only the server knows the place.
+   * Puts a changed picture in the place of what it was, or takes it out where it no longer belongs. Where it belongs from
+   * now on only the server knows its place: that list is asked for anew.
    * @param {Image} image
    */
   replace(image) {
@@ -134,7 +130,7 @@ export class PictureLists {
       const { items } = list.state;
       const belongs = list.has(image);
       if (items.some(({ id }) => id === image.id)) {
-        list.set({ items: items.flatMap((other) => (other.id !== image.id ? [other] : belongs ? [image] : [])) });
+        list.set({ items: items.flatMap((other) => (other.id !== image.id ? other : belongs ? image : [])) });
       } else if (belongs && list !== this.current) list.reset();
     }
   }
@@ -145,16 +141,13 @@ export class PictureLists {
    * @returns {() => void} puts them back where they were
    */
   remove(ids) {
-    const undo = this.#all().map((list) => {
+    const undo = [...this.#all()].map((list) => {
       const { items } = list.state;
-      const gone = items.flatMap((image, i) => (ids.has(image.id) ? [{ image, after: items[i - 1]?.id }] : []));
+      const gone = items.flatMap((image, i) => (ids.has(image.id) ? { image, after: items[i - 1]?.id } : []));
       if (gone.length > 0) list.set({ items: items.filter(({ id }) => !ids.has(id)) });
       return () => {
-        const back = [...list.state.items];
-        for (const { image, after } of gone) {
-          if (back.some(({ id }) => id === image.id)) continue;
-          back.splice(back.findIndex(({ id }) => id === after) + 1, 0, image);
-        }
+        const back = list.state.items.filter(({ id }) => !ids.has(id));
+        for (const { image, after } of gone) back.splice(back.findIndex(({ id }) => id === after) + 1, 0, image);
         list.set({ items: back });
       };
     });
@@ -169,6 +162,6 @@ export class PictureLists {
   }
 
   #all() {
-    return [...new Set([...this.#lists.values(), ...(this.current ? [this.current] : [])])];
+    return new Set([...this.#lists.values(), ...this.current ? [this.current] : []]);
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { PictureList, Store } from './store.js';
+import { PictureList, PictureLists, Store } from './store.js';
 
 const image = (id, more = {}) => ({ id, ...more });
 const ids = (list) => list.state.items.map(({ id }) => id);
@@ -55,16 +55,60 @@ test('a failed page is in the state and can be asked for again', async () => {
   assert.deepEqual(ids(list), ['a']);
 });
 
-test('pictures are put on top once, replaced and removed', () => {
-  const list = new PictureList(async () => ({ items: [], next_cursor: null }));
-  list.prepend(image('a'));
-  list.prepend(image('b'));
-  list.prepend(image('a'));
-  assert.deepEqual(ids(list), ['a', 'b']);
-  list.replace(image('b', { title: 'new' }));
-  assert.equal(list.state.items[1].title, 'new');
-  list.remove('a');
-  assert.deepEqual(ids(list), ['b']);
+/** Lists with some pictures in each, by name. */
+async function listsOf(kinds) {
+  const lists = new PictureLists();
+  const made = {};
+  for (const [name, { has, newestFirst, names }] of Object.entries(kinds)) {
+    made[name] = lists.get(name, () => new PictureList(
+      async () => ({ items: names.map((id) => image(id, { visibility: 'public' })), next_cursor: null }), { has, newestFirst }));
+    await made[name].more();
+  }
+  return { lists, ...made };
+}
+const isPublic = ({ visibility }) => visibility === 'public';
+
+test('a new picture comes on top where it belongs, once', async () => {
+  const { lists, mine, feed, byName } = await listsOf({
+    mine: { names: ['a'], newestFirst: true }, feed: { names: ['a'], newestFirst: true, has: isPublic }, byName: { names: ['a'] },
+  });
+  lists.add(image('b', { visibility: 'private' }));
+  lists.add(image('b', { visibility: 'private' }));
+  assert.deepEqual([mine, feed, byName].map(ids), [['b', 'a'], ['a'], ['a']]);
+});
+
+test('a changed picture leaves the lists that it no longer belongs into', async () => {
+  const { lists, mine, feed, other } = await listsOf({
+    mine: { names: ['a', 'b'] }, feed: { names: ['a', 'b'], has: isPublic }, other: { names: ['c'], has: isPublic },
+  });
+  lists.replace(image('b', { visibility: 'private', title: 'new' }));
+  assert.deepEqual([mine, feed].map(ids), [['a', 'b'], ['a']]);
+  assert.equal(mine.state.items[1].title, 'new');
+  lists.current = feed;
+  lists.replace(image('b', { visibility: 'public' }));
+  assert.deepEqual(ids(feed), ['a'], 'the list that is looked at stays');
+  assert.equal(other.state.cursor, undefined, 'any other is asked for anew');
+});
+
+test('removed pictures can be put back where they were', async () => {
+  const { lists, mine, feed } = await listsOf({ mine: { names: ['a', 'b', 'c', 'd'], newestFirst: true }, feed: { names: ['d', 'a'] } });
+  const undo = lists.remove(new Set(['a', 'b', 'd']));
+  assert.deepEqual([mine, feed].map(ids), [['c'], []]);
+  lists.add(image('new'));
+  undo();
+  assert.deepEqual([mine, feed].map(ids), [['a', 'b', 'new', 'c', 'd'], ['d', 'a']]);
+});
+
+test('only the lists that were looked at last are kept, and none after forgetting', async () => {
+  const lists = new PictureLists();
+  const make = () => new PictureList(async () => ({ items: [], next_cursor: null }));
+  const first = lists.get('0', make);
+  assert.equal(lists.get('0', make), first);
+  for (let i = 1; i <= 8; i++) lists.get(String(i), make);
+  assert.notEqual(lists.get('0', make), first);
+  lists.current = first;
+  lists.forget();
+  assert.equal(lists.current, null);
 });
 
 test('a page that comes after a reset is dropped', async () => {

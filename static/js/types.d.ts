@@ -5,11 +5,14 @@ import type { API } from './api.js';
 import type { PictureLists, Store } from './store.js';
 import type { Router } from './router.js';
 
+/** What the `html` tag makes. */
+export type Markup = ReturnType<typeof import('./html.js').html>;
+
 export type Schemas = components['schemas'];
 export type Account = Schemas['Account'];
 export type Image = Schemas['Image'];
 export type ImageList = Schemas['ImageList'];
-export type Instance = Schemas extends { Instance: infer T } ? T : any;
+export type Instance = Schemas['Instance'];
 export type Visibility = Schemas['Visibility'];
 
 type Operation = keyof operations;
@@ -34,6 +37,31 @@ export type Call<O> = {
   signal?: AbortSignal;
 };
 type RequestBody<O> = Of<O, 'requestBody'> extends { content: infer C } ? C[keyof C] : never;
+
+/** What a catalogue says for a key: a text, or one for each plural form. */
+export type Entry = string | Partial<Record<Intl.LDMLPluralRule, string>>;
+
+/** `code` is the last part of the problem's type, such as `name_taken`; `retryAfter` is in seconds. */
+export type ProblemInit = {
+  code: string;
+  /** The HTTP status; 0 when no answer came at all. */
+  status: number;
+  /** The server's own sentence. */
+  detail?: string;
+  /** What the server's log has the request under. */
+  requestId?: string;
+  errors?: readonly Schemas['FieldError'][];
+  retryAfter?: number | null;
+  cause?: unknown;
+};
+
+/** `cursor` is undefined before the first page and null after the last; `error` is why the last page did not come. */
+export type PictureListState = {
+  items: readonly Image[];
+  cursor: string | null | undefined;
+  loading: boolean;
+  error: unknown;
+};
 
 /** `account` is null for a visitor, undefined until it is known; `error` is why it could not be found out. */
 export type Session = { account: Account | null | undefined; error: unknown };
@@ -73,8 +101,8 @@ export type Context = {
   instance: Store<{ settings: Instance | null }>;
   lists: PictureLists;
   queue: import('./upload-queue.js').UploadQueue;
-  /** Says something for some seconds, with at most one thing to do about it. */
-  toast: (message: string, action?: { label: string; run: () => void }) => void;
+  /** Says something, or what went wrong, for some seconds, with at most one thing to do about it. */
+  toast: (message: string | unknown, action?: { label: string; run: () => void }) => void;
   /** Opens the form in a dialog and tells whether somebody is signed in now. */
   signIn: (reason?: string) => Promise<boolean>;
   /** Asks the server who is signed in. */
@@ -85,3 +113,6 @@ export type Context = {
 
 /** Fills an empty element; whatever it listens to ends with the signal. */
 export type Page = (root: HTMLElement, context: Context, params: Record<string, string>, signal: AbortSignal) => void;
+
+/** Finds the element of a type (any HTML element unless given) by a selector, or throws. */
+export type Find = <T extends HTMLElement = HTMLElement>(root: ParentNode, selector: string, type?: new () => T) => T;

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/kadr-app/kadr/static"
 )
 
 // settle is how long whoever replaces servers waits after one is ready, before the next has to go: longer than the gateway tries
@@ -115,14 +118,25 @@ func TestServerAway(t *testing.T) {
 	r := newRig(t, 1)
 	stranger := person{http: r.http}
 	page := stranger.must(t, 200, "GET", "/", nil)
+	shell, err := static.Files.ReadFile("index.html")
+	if err != nil {
+		t.Fatal(err)
+	}
 	r.servers[0].stop(t)
 
-	for _, path := range []string{"/", "/p/abc", "/css/base.css", "/js/app.js"} {
+	for _, path := range []string{"/css/base.css", "/js/app.js", "/robots.txt"} {
 		stranger.must(t, 200, "GET", path, nil)
 	}
-	if here := stranger.must(t, 200, "GET", "/", nil); !bytes.Equal(here.body, page.body) ||
-		here.Header.Get("Content-Security-Policy") != page.Header.Get("Content-Security-Policy") || here.Header.Get("Content-Type") != page.Header.Get("Content-Type") {
-		t.Error("the page from disk is another one, or has other headers")
+	for _, path := range []string{"/", "/pictures", "/settings", "/sign-in", "/register", "/p/aaaaaaaaaaaaa", "/u/anna"} {
+		here := stranger.must(t, 503, "GET", path, nil, `If-None-Match: *`)
+		if !bytes.Equal(here.body, shell) || here.Header.Get("Retry-After") != "1" || here.Header.Get("Cache-Control") != "no-store" || here.Header.Get("ETag") != "" {
+			t.Errorf("%s from disk: %v %.300s", path, here.Header, here.body)
+		}
+		for _, name := range differences(page.Header, here.Header, true) {
+			if !slices.Contains([]string{"Cache-Control", "Retry-After"}, name) {
+				t.Errorf("%s from disk: %s is %q, not %q", path, name, here.Header[name], page.Header[name])
+			}
+		}
 	}
 	for _, c := range []struct{ method, path string }{
 		{"GET", "/api/v1/feed"},

@@ -3,7 +3,6 @@
 import { find, icon, onAction } from '../dom.js';
 import { html, render } from '../html.js';
 import { LANGUAGES, language, loadLanguage, t } from '../i18n.js';
-import { explain } from '../problem.js';
 
 /** @param {import('../types').Context} context */
 export function mountShell(context) {
@@ -52,13 +51,13 @@ export function mountShell(context) {
   offline();
   onAction(header, {
     upload: () => context.queue.dispatchEvent(new Event('choose')),
-    'sign-out': () => context.signOut().catch((error) => toast(explain(error))),
+    'sign-out': () => context.signOut().catch(toast),
   });
   footer.addEventListener('change', async ({ target }) => {
     try {
       await loadLanguage(/** @type {HTMLSelectElement} */ (target).value);
     } catch (error) {
-      toast(explain(error));
+      toast(error);
     }
     update();
     offline();
