@@ -74,7 +74,9 @@ export type Upload = {
   /** What is said of the picture, and how often that was changed. */
   fields: UploadFields;
   edits: number;
-  state: 'waiting' | 'sending' | 'paused' | 'done' | 'duplicate' | 'failed';
+  state: 'waiting' | 'sending' | 'paused' | 'done' | 'duplicate' | 'failed'
+    /** Not sent, for the page expects that the server will refuse it for `error`. */
+    | 'foretold';
   /** Bytes that have arrived, and bytes per second. */
   sent: number;
   speed: number;
@@ -85,8 +87,6 @@ export type Upload = {
   remote?: string;
   image?: Image;
   error?: unknown;
-  /** Whether `error` is only what the page expects, and nothing was sent. */
-  foretold?: boolean;
 };
 export type UploadFields = { visibility?: Visibility; description: string };
 /** Sends a file and says what came of it; `moved` is called when bytes have arrived. Goes on where an earlier one stopped. */

@@ -12,7 +12,7 @@ const MOST = 2 ** 23;
 
 /** @type {import('./types').Transfer} */
 export async function transfer(api, upload, moved) {
-  const { file, remote: resumed } = upload;
+  const { file, remote } = upload;
   const { size } = file;
   const filename = file.name.replace(/[\p{Cc}/\\]/gu, '_');
   /** @type {(operation: import('./api.js').Operation, call?: object) => Promise<any>} */
@@ -28,7 +28,7 @@ export async function transfer(api, upload, moved) {
     return call('uploadImage', { body, headers: { 'Idempotency-Key': `${upload.id}-${upload.edits}` } });
   }
   try {
-    if (resumed) {
+    if (remote) {
       upload.sent = await call('getUpload').then(({ body }) => body.offset, (error) => {
         // It was completed, and the reply got lost: completing again repeats that.
         if (error.status === 404 && upload.sent === size) return size;
@@ -38,13 +38,14 @@ export async function transfer(api, upload, moved) {
     for (let part = LEAST; upload.sent < size; moved()) {
       const body = await read(file.slice(upload.sent, upload.sent + part));
       const start = performance.now();
-      upload.sent = (await call('appendUpload', { body, headers: { 'Upload-Offset': `${upload.sent}` } })).body.offset;
+      upload.sent = (await call('appendUpload', { body, headers: { 'Upload-Offset': upload.sent } })).body.offset;
       upload.speed = body.size * 1000 / (performance.now() - start);
+      // About half a second each.
       part = Math.min(MOST, Math.max(LEAST, upload.speed / 2 | 0));
     }
     return await call('completeUpload', { body: upload.fields });
   } catch (error) {
-    if (!resumed || Object(error).status !== 404) throw error;
+    if (!remote || Object(error).status !== 404) throw error;
     // The server no longer has it.
     Object.assign(upload, { remote: '', sent: 0 });
     return transfer(api, upload, moved);
@@ -52,6 +53,6 @@ export async function transfer(api, upload, moved) {
 }
 
 /** Reads bytes first, to tell a file that is gone from a network that is. @param {Blob} blob */
-const read = async (blob) => new Blob([await blob.arrayBuffer().catch((cause) => {
-  throw new Problem({ code: '', status: 0, detail: t('upload.unreadable'), cause });
-})], { type: blob.type });
+const read = async (blob) => new Blob([await blob.arrayBuffer().catch(() => {
+  throw new Problem({ code: '', status: 0, detail: t('upload.unreadable') });
+})]);

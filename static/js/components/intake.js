@@ -1,38 +1,30 @@
-/** The ways in, on every page: pictures and folders that are dropped, pasted or chosen. */
+/** The ways in, on every page: what is dropped, pasted or chosen. */
 
-import { icon } from '../dom.js';
-import { element, html } from '../html.js';
+import { find } from '../dom.js';
 import { t } from '../i18n.js';
-import { TYPES } from '../upload-queue.js';
+import { foretell } from '../upload-queue.js';
 import { mountTray } from './upload-tray.js';
 
-/** @param {import('../types').Account | null} [account] */
-const key = (account) => `kadr-visibility-${account?.name}`;
-
-/** What was chosen last in this browser, or else the account's default. @param {import('../types').Account | null} [account] */
-export const chosenVisibility = (account) => /** @type {import('../types').Visibility | undefined} */ (localStorage.getItem(key(account))) ?? account?.default_visibility;
-
-/** @param {import('../types').Account} account @param {string} value */
-export const chooseVisibility = (account, value) => localStorage.setItem(key(account), value);
+/** Where the last choice is kept. @param {import('../types').Account | null} [account] */
+export const visibilityKey = (account) => `kadr-visibility-${account?.name}`;
 
 /** @param {import('../types').Context} context */
 export function mountUploads(context) {
   const { instance, queue, session } = context;
-  const overlay = element(html`<div class="drop-overlay" hidden>${icon('upload')}<p></p></div>`);
-  const input = /** @type {HTMLInputElement} */ (element(html`<input type="file" multiple hidden accept="${TYPES.join()}">`));
-  document.body.append(overlay, input);
+  const overlay = find(document, '#drop');
+  const input = find(document, '#files', HTMLInputElement);
   mountTray(context);
   instance.watch(({ settings }) => { queue.most = settings?.max_upload_bytes ?? Infinity; });
 
   const add = async (/** @type {File[]} */ files) => {
     if (!files.length || (session.state.account === null && !await context.signIn(t('upload.sign_in')))) return;
-    queue.add(files, { visibility: chosenVisibility(session.state.account) });
+    const { account } = session.state;
+    queue.add(files, { visibility: localStorage[visibilityKey(account)] ?? account?.default_visibility });
   };
   /** Leaves out what else lies in folders. @param {File[]} files */
   const pictures = (files) => {
-    const found = files.filter(({ name, type }) => /^[^.]/.test(name) && (type ? TYPES.includes(type) : /\.(hei[cf]|avif|tiff?)$/i.test(name)));
-    const count = files.length - found.length;
-    if (count) context.toast(t('upload.left_out', { count }));
+    const found = files.filter((file) => /^[^.].*\.(?!txt$)\w+$/.test(file.name) && !foretell(file, Infinity) && (file.type || /(hei[cf]|avif|tiff?)$/i.test(file.name)));
+    if (found.length < files.length) context.toast(t('upload.left_out', { count: files.length - found.length }));
     return found;
   };
 
@@ -45,44 +37,46 @@ export function mountUploads(context) {
   input.addEventListener('change', () => {
     const files = [...input.files ?? []];
     void add(input.webkitdirectory ? pictures(files) : files);
-    // So that the same file can be chosen again.
-    input.value = '';
+    input.value = ''; // so that the same can be chosen again
   });
-
   for (const type of /** @type {const} */ (['dragover', 'dragleave', 'drop'])) {
     document.addEventListener(type, async (event) => {
-      const { dataTransfer } = event;
-      if (!dataTransfer?.types.includes('Files')) return;
+      const { items, types } = Object(event.dataTransfer);
+      if (!types?.includes('Files')) return;
       event.preventDefault();
-      // With nothing to go to, the pointer leaves the window.
+      // A pointer that goes to nothing leaves the window.
       overlay.hidden = type === 'drop' || (type === 'dragleave' && !event.relatedTarget);
-      overlay.querySelector('p')?.replaceChildren(t('upload.drop'));
+      overlay.textContent = t('upload.drop');
       if (type !== 'drop') return;
-      const folders = [...dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter((entry) => entry?.isDirectory);
-      const files = [...dataTransfer.items].flatMap((item) => (item.webkitGetAsEntry()?.isDirectory ? [] : item.getAsFile() ?? []));
-      await add([...files, ...pictures((await Promise.all(folders.map(filesIn))).flat())]);
+      const files = [];
+      const inside = [];
+      // All has to be asked for before the first wait.
+      for (const item of items) {
+        const entry = item.webkitGetAsEntry();
+        if (entry?.isDirectory) inside.push(filesIn(entry));
+        else files.push(item.getAsFile());
+      }
+      void add([...files.filter(Boolean), ...pictures((await Promise.all(inside)).flat())]);
     });
   }
   document.addEventListener('paste', (event) => {
-    const { files, types } = event.clipboardData ?? new DataTransfer();
-    // A text for a field comes with its picture from some programs.
-    if (!files.length || (types.includes('text/plain') && Object(event.target).closest('input, textarea'))) return;
+    const { files, types } = Object(event.clipboardData);
+    // Some programs send a picture along with the text for a field.
+    if (!files?.length || (types.includes('text/plain') && Object(event.target).matches('input, textarea'))) return;
     event.preventDefault();
-    const at = new Date(Date.now() - new Date().getTimezoneOffset() * 60_000).toISOString().slice(0, 19).replace('T', ' ').replaceAll(':', '.');
-    // Browsers call every picture image.png.
-    void add([...files].map((file) => (/^image\.\w+$/.test(file.name)
-      ? new File([file], `${t('upload.pasted')} ${at}${file.name.slice(5)}`, file) : file)));
+    const name = `${t('upload.pasted')} ${new Date().toLocaleString('sv').replaceAll(':', '.')}`;
+    // Browsers call every one image.png.
+    void add(Array.from(files, (file) => (/^image\.\w+$/.test(file.name) ? new File([file], name + file.name.slice(5), file) : file)));
   });
 }
 
-/** What is in a folder and in the folders in it; what cannot be read is left out. @param {any} entry @returns {Promise<File[]>} */
+/** Reads a folder to its depths, but for what cannot be read. @param {any} entry @returns {Promise<File[]>} */
 async function filesIn(entry) {
-  const ask = (/** @type {'file' | 'readEntries'} */ what, from = entry) => new Promise((done) => { from[what](done, () => done([])); });
-  if (entry.isFile) return [await ask('file')].flat();
+  const ask = (/** @type {any} */ of, /** @type {string} */ what) => new Promise((done) => { of[what](done, () => done([])); });
+  if (entry.isFile) return [await ask(entry, 'file')].flat();
   const reader = entry.createReader();
-  /** @type {File[]} */
   const found = [];
   // They come by the hundred.
-  for (let some; (some = await ask('readEntries', reader)).length;) for (const one of some) found.push(...await filesIn(one));
+  for (let some; (some = await ask(reader, 'readEntries')).length;) for (const one of some) found.push(...await filesIn(one));
   return found;
 }
