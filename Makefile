@@ -53,7 +53,7 @@ build: ## leave the program in bin/kadr
 ##@ Check
 
 .PHONY: test
-test: ## every Go and JavaScript test (PKGS=./internal/blob/... ARGS='-run Commit' for a part)
+test: $(node_modules) ## every Go and JavaScript test (PKGS=./internal/blob/... ARGS='-run Commit' for a part)
 	@.ci/setup test
 	@.ci/test $(ARGS)
 

@@ -1,58 +1,19 @@
-/** The texts that are put on the clipboard, and the addresses that the page itself uses. */
+/** The texts that show a picture elsewhere, each escaped for its syntax, and the addresses that the page itself uses. */
 
-/** @typedef {import('../../gen/browser/api').components['schemas']['Image']} Image */
+import { escapeHTML } from './html.js';
 
-/**
- * What to call a picture: its title, or else its file's name.
- * @param {Pick<Image, 'title' | 'filename'>} image
- * @returns {string}
- */
-export function nameOf(image) {
-  return image.title || image.filename;
-}
+/** @typedef {import('./types').Image} Image */
 
-/** The types that not every browser shows. */
-const UNSHOWN_TYPES = ['image/heic', 'image/tiff'];
+/** What to call a picture. @param {Pick<Image, 'title' | 'filename'>} image */
+export const nameOf = (image) => image.title || image.filename;
+
+/** The direct link: to the original where browsers show that, else to a JPEG. @param {Pick<Image, 'url' | 'media_type'>} image */
+export const linkOf = ({ url, media_type }) => (/heic|tiff/.test(media_type) ? url.replace(/\.[a-z]+$/, '.jpg') : url);
 
 /**
- * The direct link to show a picture by, wherever it is pasted: the original where browsers can show that, else a JPEG.
- * @param {Pick<Image, 'url' | 'media_type'>} image
- * @returns {string}
- */
-export function linkOf(image) {
-  return UNSHOWN_TYPES.includes(image.media_type) ? image.url.replace(/\.[a-z]+$/, '.jpg') : image.url;
-}
-
-/**
- * Escapes a text for Markdown (CommonMark), where it stands between the brackets of a picture or a link: brackets and
- * backslashes end it otherwise, and HTML, code and entities count for more than brackets. A `_` inside of a word means
- * nothing in CommonMark, so that `IMG_2024.jpg` stays readable.
- * @param {string} text
- * @returns {string}
- */
-export function escapeMarkdown(text) {
-  return text
-    .replace(/\s+/g, ' ')
-    .trim()
-    .replace(/[\\[\]()<>&*`~|]/g, '\\$&')
-    .replace(/(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, '\\_');
-}
-
-/**
- * Builds the Markdown that shows a picture.
- * @param {Pick<Image, 'url' | 'media_type' | 'title' | 'description' | 'filename'>} image
- * @returns {string}
- */
-export function markdownOf(image) {
-  return `![${escapeMarkdown(image.description || nameOf(image))}](${markdownAddress(linkOf(image))})`;
-}
-
-/**
- * Turns one of this instance's absolute addresses into one that this page can show: `PUBLIC_URL` may say another name
- * for the server than the one in the address bar (`localhost` and `127.0.0.1`), and the content policy knows one only.
+ * Turns an address of this instance into one for this page: `PUBLIC_URL` may call the server by another name.
  * @param {string} address
  * @param {string} [base] where the API is, when it is not where the page is
- * @returns {string}
  */
 export function localAddress(address, base = '') {
   const url = new URL(address, 'http://localhost');
@@ -60,32 +21,47 @@ export function localAddress(address, base = '') {
 }
 
 /**
- * One `<source>` of a `<picture>`.
- * @typedef {{ type: string, srcset: string }} Source
+ * The sources of a `<picture>`, the original among their sizes; none for what moves. Lists leave variants out, but the
+ * thumbnail's link takes other widths as well.
+ * @param {Image} image
+ * @param {(address: string) => string} [address]
  */
-
-/**
- * Sorts a picture's variants into the sources of a `<picture>`, so that a phone need not load a camera's original. A
- * browser takes the first whose type it knows.
- * @param {Pick<Image, 'variants'>} image
- * @param {string} [base] where the API is, when it is not where the page is
- * @returns {Source[]} none when only the original will do
- */
-export function sourcesOf(image, base = '') {
-  /** @type {Map<string, string[]>} */
-  const byType = new Map();
-  for (const { media_type: type, url, width } of image.variants ?? []) {
-    byType.set(type, [...byType.get(type) ?? [], `${localAddress(url, base)} ${width}w`]);
-  }
-  return [...byType].map(([type, candidates]) => ({ type, srcset: candidates.join(', ') }));
+export function sourcesOf(image, address = localAddress) {
+  const { thumbnail_url: small, width } = image;
+  const variants = image.variants ?? (/\.webp\?/.test(small) ? [320, 640, 1280, 2560] : []).filter((size) => size < width)
+    .map((size) => ({ media_type: 'image/webp', width: size, url: small.replace(/\bw=\d+/, `w=${size}`) }));
+  return [...new Set(variants.map((variant) => variant.media_type))].map((type) => ({
+    type,
+    srcset: [...variants.filter((variant) => variant.media_type === type), { url: linkOf(image), width }]
+      .map((one) => `${address(one.url)} ${one.width}w`).join(', '),
+  }));
 }
 
-/**
- * Percent-encodes what would end an address in Markdown.
- * @param {string} address
- * @returns {string}
- */
-function markdownAddress(address) {
-  // encodeURIComponent leaves parentheses as they are.
-  return address.replace(/[\s<>\\]/g, encodeURIComponent).replaceAll('(', '%28').replaceAll(')', '%29');
-}
+/** What can be copied of a picture. @type {Record<import('./types').SnippetKind, (image: Image) => string>} */
+export const SNIPPETS = {
+  link: (image) => encode(linkOf(image)),
+  page: (image) => encode(image.page_url),
+  markdown: (image) => markdown(image, linkOf(image)),
+  markdown_thumbnail: (image) => `[${markdown(image, image.thumbnail_url)}](${SNIPPETS.page(image)})`,
+  html: (image) => `<img src="${inHTML(linkOf(image))}" alt="${escapeHTML(altOf(image))}" width="${image.width}" height="${image.height}">`,
+  picture: (image) => `<picture>\n${sourcesOf(image, inHTML).map(({ type, srcset }) =>
+    `  <source type="${type}" srcset="${srcset}" sizes="(max-width: ${image.width}px) 100vw, ${image.width}px">\n`).join('')}  ${
+    SNIPPETS.html(image)}\n</picture>`,
+  bbcode: (image) => `[img]${SNIPPETS.link(image)}[/img]`,
+  bbcode_thumbnail: (image) => `[url=${SNIPPETS.page(image)}][img]${encode(image.thumbnail_url)}[/img][/url]`,
+  rst: (image) => `.. image:: ${SNIPPETS.link(image)}\n   :alt: ${altOf(image)}\n   :target: ${SNIPPETS.page(image)}\n`,
+};
+
+/** A `_` inside of a word means nothing in CommonMark: `IMG_1.jpg` stays readable. @param {Image} image @param {string} address */
+const markdown = (image, address) => `![${altOf(image).replace(/[\\[\]()<>&*`~|]|(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, '\\$&')}](${
+  encode(address)})`;
+
+/** @param {Image} image */
+const altOf = (image) => (image.description || nameOf(image)).replace(/\s+/g, ' ').trim();
+
+/** @param {string} address */
+const inHTML = (address) => escapeHTML(encode(address));
+
+/** Percent-encodes what would end an address somewhere: in reStructuredText a last `_` does. @param {string} address */
+const encode = (address) => address.replace(/[\s<>()[\]\\"'`|,]|_$/g, (character) =>
+  encodeURIComponent(character).replace(/^[()'_]$/, (kept) => `%${kept.charCodeAt(0).toString(16)}`));
