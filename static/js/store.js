@@ -121,17 +121,20 @@ export class PictureLists {
   }
 
   /**
-   * Puts a changed picture in the place of what it was, or takes it out where it no longer belongs. Where it belongs from
-   * now on only the server knows its place: that list is asked for anew.
-   * @param {Image} image
+   * Puts changed pictures in the place of what they were, or takes them out where they no longer belong. Where one belongs
+   * from now on only the server knows its place: that list is asked for anew.
+   * @param {Image | Image[]} images
    */
-  replace(image) {
+  replace(images) {
     for (const list of this.#all()) {
-      const { items } = list.state;
-      const belongs = list.has(image);
-      if (items.some(({ id }) => id === image.id)) {
-        list.set({ items: items.flatMap((other) => (other.id !== image.id ? other : belongs ? image : [])) });
-      } else if (belongs && list !== this.current) list.reset();
+      const news = new Map([images].flat().map((image) => [image.id, image]));
+      const items = list.state.items.flatMap((old) => {
+        const image = news.get(old.id);
+        news.delete(old.id);
+        return !image ? old : list.has(image) ? image : [];
+      });
+      if (list !== this.current && [...news.values()].some((image) => list.has(image))) list.reset();
+      else if (news.size < [images].flat().length) list.set({ items });
     }
   }
 

@@ -102,7 +102,7 @@ export type Context = {
   lists: PictureLists;
   queue: import('./upload-queue.js').UploadQueue;
   /** Says something, or what went wrong, for some seconds, with at most one thing to do about it. */
-  toast: (message: string | unknown, action?: { label: string; run: () => void }) => void;
+  toast: (message: string | unknown, action?: { label: string; run: () => void }) => () => void;
   /** Opens the form in a dialog and tells whether somebody is signed in now. */
   signIn: (reason?: string) => Promise<boolean>;
   /** Asks the server who is signed in. */
@@ -119,3 +119,8 @@ export type Find = <T extends HTMLElement = HTMLElement>(root: ParentNode, selec
 
 /** The ways in which a picture can be copied. */
 export type SnippetKind = 'link' | 'page' | 'markdown' | 'markdown_thumbnail' | 'html' | 'picture' | 'bbcode' | 'bbcode_thumbnail' | 'rst';
+/** What a layout needs to know of a picture. */
+export type Size = { readonly width: number; readonly height: number };
+
+/** A row of the grid: the pictures from `from` up to before `to`. `scale` is its height before rounding. */
+export type Row = { from: number; to: number; top: number; height: number; scale: number };

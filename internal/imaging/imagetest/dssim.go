@@ -1,4 +1,4 @@
-// Package imagetest measures how different two pictures look. For tests and the bench.
+// Package imagetest measures how different two pictures look, and paints pictures like photographs. For tests and the bench.
 package imagetest
 
 import (

@@ -10,13 +10,15 @@ import { requestLine } from './notice.js';
  */
 export const makeToast = (root) => (message, action) => {
   const failed = typeof message !== 'string';
+  const close = () => toast.remove();
   const toast = element(html`<div class="toast"><div><p>${failed ? explain(message) : message}</p>${failed && requestLine(message)}</div>
     ${action && html`<button type="button" class="button small">${action.label}</button>`}</div>`);
   toast.querySelector('button')?.addEventListener('click', () => {
-    toast.remove();
+    close();
     action?.run();
   });
   // A dialog is on top of everything else, so what is said meanwhile goes into it.
   (document.querySelector('dialog[open] [data-toasts]') ?? root).append(toast);
-  setTimeout(() => toast.remove(), action ? 10_000 : failed ? 7000 : 3500);
+  setTimeout(close, action ? 10_000 : failed ? 7000 : 3500);
+  return close;
 };
