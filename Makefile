@@ -209,6 +209,10 @@ clean: ## remove what was built; never the data
 setup-dev:
 	@.ci/setup dev
 
-$(node_modules): api/package.json api/package-lock.json api/.npmrc | setup-dev
+.PHONY: setup-test
+setup-test:
+	@.ci/setup test
+
+$(node_modules): api/package.json api/package-lock.json api/.npmrc | setup-test
 	@cd api && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@echo 'module ignored' >$@

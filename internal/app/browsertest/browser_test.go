@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,7 +14,8 @@ import (
 // chromium is the browser of all tests. Each tab has a browser context of its own in it, which is like a private window:
 // cookies, cache and permissions are not shared.
 type chromium struct {
-	ctx context.Context // chromedp's
+	root      context.Context // chromedp's
+	clipboard sync.Mutex      // there is one for all
 }
 
 // startChromium starts the browser for the test and its subtests.
@@ -33,7 +35,7 @@ func startChromium(t *testing.T) *chromium {
 		chromedp.Flag("disable-sync", true),
 		// What the page's watch would miss, such as a service of the browser's own, does not get far either.
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
-		chromedp.WindowSize(wide, height),
+		chromedp.WindowSize(1280, 900),
 	)
 	// The test's own context ends before its clean-up, which still needs the browser.
 	allocator, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
@@ -53,7 +55,7 @@ func startChromium(t *testing.T) *chromium {
 	if err := chromedp.Do(browser); err != nil {
 		t.Fatalf("the browser does not start: %v", err)
 	}
-	return &chromium{ctx: browser}
+	return &chromium{root: browser}
 }
 
 func findChromium(t *testing.T) string {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,17 +28,20 @@ const password = "correct horse battery"
 
 // instance is the whole program, running, with a database and a folder of its own.
 type instance struct {
-	base string // http://127.0.0.1:port, as the links have it
+	base   string // http://127.0.0.1:port, as the links have it
+	db     *testdb.DB
+	people atomic.Int64
 }
 
 // newInstance starts an instance; settings are "NAME=value", without the prefix.
 func newInstance(t *testing.T, settings ...string) *instance {
 	t.Helper()
 	address := freeAddress(t)
-	in := &instance{base: "http://" + address}
+	in := &instance{base: "http://" + address, db: testdb.New(t)}
 	environ := map[string]string{
 		"KADR_LISTEN": address, "KADR_PUBLIC_URL": in.base, "KADR_DATA_DIR": t.TempDir(),
-		"KADR_DATABASE_URL": testdb.New(t).URL, "KADR_DATABASE_MAX_CONNS": "6", "KADR_DECODERS": "1",
+		"KADR_DATABASE_URL": in.db.URL, "KADR_DATABASE_MAX_CONNS": "6", "KADR_DECODERS": "1",
+		"KADR_TRUSTED_PROXIES": "127.0.0.0/8", // so that each person can be at an address of their own
 	}
 	for _, s := range settings {
 		name, value, _ := strings.Cut(s, "=")
@@ -82,9 +87,10 @@ func freeAddress(t *testing.T) string {
 // person is somebody who uses the instance without the page: what a story needs to be there beforehand, or to happen
 // behind the page's back.
 type person struct {
-	in   *instance
-	name string
-	http *http.Client
+	in      *instance
+	name    string
+	address string
+	http    *http.Client
 }
 
 // image is what of a picture's data the stories need.
@@ -95,7 +101,21 @@ type image struct {
 }
 
 // stranger is nobody in particular.
-func (in *instance) stranger() *person { return &person{in: in, http: &http.Client{Timeout: patience}} }
+func (in *instance) stranger() *person {
+	return &person{in: in, address: in.newAddress(), http: &http.Client{Timeout: patience}}
+}
+
+// newAddress is where nobody was before, so that limits by address meet nobody but whom a story sends against them.
+func (in *instance) newAddress() string {
+	n := in.people.Add(1)
+	return fmt.Sprintf("10.0.%d.%d", n/250, n%250+1)
+}
+
+// somebody registers under a name that nobody has.
+func (in *instance) somebody(t *testing.T) *person {
+	t.Helper()
+	return in.register(t, fmt.Sprintf("member-%d", in.people.Add(1)))
+}
 
 // register makes an account and signs it in.
 func (in *instance) register(t *testing.T, name string) *person {
@@ -104,7 +124,7 @@ func (in *instance) register(t *testing.T, name string) *person {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &person{in: in, name: name, http: &http.Client{Timeout: patience, Jar: jar}}
+	p := &person{in: in, name: name, address: in.newAddress(), http: &http.Client{Timeout: patience, Jar: jar}}
 	p.mustJSON(t, http.MethodPost, "/api/v1/accounts", map[string]string{"name": name, "password": password})
 	p.signIn(t)
 	return p
@@ -192,6 +212,7 @@ func (p *person) do(t *testing.T, method, link, contentType string, body []byte)
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("X-Forwarded-For", p.address)
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}

@@ -2,10 +2,7 @@ package browsertest_test
 
 import (
 	"path/filepath"
-	"strings"
 	"testing"
-
-	"github.com/chromedp/cdproto/input"
 )
 
 // testDropAndPaste brings pictures in without the file chooser.
@@ -16,18 +13,12 @@ func testDropAndPaste(t *testing.T, c *chromium) {
 	b.open("/")
 	b.waitText(".mine .empty", "Nothing here yet")
 
-	// As from the desktop: a file and the folder that it lies in, far from the zone.
+	// As from the desktop: a file, and a folder, far from the zone.
 	dropped := landscape(t, "dropped.jpg", 9).save(t)
-	data := &input.DragData{Items: []*input.DragDataItem{}, Files: []string{dropped, filepath.Dir(dropped)}, DragOperationsMask: 1}
-	for _, kind := range []input.DispatchDragEventType{
-		input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop,
-	} {
-		call(b, input.DispatchDragEvent, input.DispatchDragEventParams{Type: kind, X: 40, Y: 700, Data: data})
-		if kind == input.DispatchDragEventTypeDragOver {
-			b.wait("the page to light up", "document.documentElement.matches('.dragging')")
-			b.look("dragging")
-		}
-	}
+	b.dragIn(dropped, filepath.Dir(dropped))
+	b.wait("the page to light up", "document.documentElement.matches('.dragging')")
+	b.look("dragging")
+	b.letGo()
 	b.waitText("#toast", "Folders cannot be dropped here.")
 	b.wait("the dropped picture", "loaded($('img', named('.mine .card', 'dropped.jpg')))")
 	b.wait("the page not to be lit any more", "!document.documentElement.matches('.dragging')")
@@ -38,7 +29,7 @@ func testDropAndPaste(t *testing.T, c *chromium) {
 	b.wait("both dropped pictures", "loaded($('img', named('.mine .card', 'first.png'))) && loaded($('img', named('.mine .card', 'second.gif')))")
 
 	// Browsers call every pasted picture image.png.
-	dispatch(b, "new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true })", landscape(t, "image.png", 15))
+	b.pasteImage(ring(t, "screen.png"))
 	b.wait("the pasted picture under a name of its own", "loaded($('img', named('.mine .card', 'pasted-')))")
 
 	// A pasted text is none of the page's business.
@@ -48,20 +39,5 @@ func testDropAndPaste(t *testing.T, c *chromium) {
 	}
 	if n := eval[int](b, "$$('.upload').length"); n != 4 {
 		t.Errorf("%d uploads, want 4", n)
-	}
-}
-
-// dispatch lets an event with files happen, which the page has to take over from the browser.
-func dispatch(b *tab, event string, files ...file) {
-	b.t.Helper()
-	var made []string
-	for _, f := range files {
-		made = append(made, f.js())
-	}
-	taken := eval[bool](b, `(() => { const data = new DataTransfer();
-		for (const file of [`+strings.Join(made, ", ")+`]) data.items.add(file);
-		return !document.body.dispatchEvent(`+event+`); })()`)
-	if !taken {
-		b.t.Errorf("the page leaves the browser to do what it likes: %s", event)
 	}
 }

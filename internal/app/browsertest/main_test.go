@@ -29,6 +29,8 @@ func TestPages(t *testing.T) {
 		"PagesElsewhere":    testPagesElsewhere,
 		"PagesOfAStranger":  testPagesOfAStranger,
 		"WatchSees":         testWatchSees,
+		"Harness":           testHarness,
+		"EveryPage":         testEveryPage,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -14,21 +14,19 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/audits"
-	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/serviceworker"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
 
 // patience is how long anything may take that is waited for. It is for slow machines: nothing waits longer than it must.
 const patience = 20 * time.Second
-
-// The window's size.
-const wide, height, narrow = 1280, 900, 320
 
 // prelude is what expressions may use: elements by selector, by their text, and what a person can see of an element.
 const prelude = `
@@ -42,26 +40,37 @@ const loaded = (img) => Boolean(img?.complete && img.naturalWidth > 0);
 // tab is a page that a person has open.
 type tab struct {
 	*watch
-	t   *testing.T
-	ctx context.Context
-	in  *instance
+	*chromium
+	t           *testing.T
+	ctx         context.Context
+	in          *instance
+	device      device
+	language    string
+	preferences map[string]string
+	dragged     *input.DragData
+	workers     map[target.ID]context.Context
 }
 
-// newTab opens an empty tab in a browser context of its own, and watches it until the test ends. The page may come from
-// further hosts.
+// newTab opens an empty tab in a browser context of its own, in English on a desktop, and watches it until the test ends.
+// The page may come from further hosts.
 func (c *chromium) newTab(t *testing.T, in *instance, further ...string) *tab {
 	t.Helper()
-	b := &tab{watch: newWatch(append(further, strings.TrimPrefix(in.base, "http://"))...), t: t, in: in}
-	b.ctx, _ = chromedp.NewContext(c.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.see))
+	b := &tab{
+		watch: newWatch(append(further, strings.TrimPrefix(in.base, "http://"))...), chromium: c, t: t, in: in,
+		preferences: map[string]string{}, workers: map[target.ID]context.Context{},
+	}
+	b.ctx, _ = chromedp.NewContext(c.root, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.see))
 	t.Cleanup(b.close)
 	b.do("open a tab", chromedp.Func(func(ctx context.Context, s *chromedp.Target) error {
 		_, err := cdp.Call(ctx, s, audits.Enable, cdp.Empty{})
 		// All tabs are in front at once, each with the focus.
 		_, focus := cdp.Call(ctx, s, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 		_, chooser := cdp.Call(ctx, s, page.SetInterceptFileChooserDialog, page.SetInterceptFileChooserDialogParams{Enabled: true})
-		return errors.Join(err, focus, chooser)
+		_, workers := cdp.Call(ctx, s, serviceworker.Enable, cdp.Empty{})
+		return errors.Join(err, focus, chooser, workers)
 	}))
-	b.resize(wide)
+	b.speak("en")
+	b.hold(desktop)
 	go func() {
 		for {
 			select {
@@ -77,7 +86,7 @@ func (c *chromium) newTab(t *testing.T, in *instance, further ...string) *tab {
 
 func (b *tab) close() {
 	if b.t.Failed() {
-		b.picture("failure")
+		b.picture("failure-" + strings.ReplaceAll(b.t.Name(), "/", "-"))
 	}
 	// After an answer to this, nothing that the page did before is still on its way.
 	eval[bool](b, "true")
@@ -177,12 +186,12 @@ func (b *tab) signIn(p *person) {
 	})
 }
 
-// click clicks with the mouse on the element that an expression gives, once it is there, stands still for being
-// clicked, and nothing lies over it.
-func (b *tab) click(element string) {
+// point is where one can click on the element that an expression gives: once it is there, stands still for being clicked,
+// and nothing lies over it.
+func (b *tab) point(element string) (at struct{ X, Y float64 }) {
 	b.t.Helper()
-	point := func() (p []float64) {
-		p, _ = tryEval[[]float64](b, `await (async (e) => {
+	if !eventually(func() bool {
+		p, _ := tryEval[[]float64](b, `await (async (e) => {
 			if (!e || e.disabled) return null;
 			e.scrollIntoView({ block: 'center', behavior: 'instant' });
 			const before = e.getBoundingClientRect();
@@ -193,13 +202,14 @@ func (b *tab) click(element string) {
 			const top = document.elementFromPoint(...point);
 			return top && (e.contains(top) || top.contains(e)) ? point : null;
 		})(`+element+`)`)
-		return p
-	}
-	var at []float64
-	if !eventually(func() bool { at = point(); return len(at) == 2 }) {
+		if len(p) == 2 {
+			at.X, at.Y = p[0], p[1]
+		}
+		return len(p) == 2
+	}) {
 		b.t.Fatalf("nothing to click on at %s", element)
 	}
-	b.do("click on "+element, chromedp.MouseClickXY(at[0], at[1]))
+	return at
 }
 
 // press presses keys, one after the other.
@@ -224,62 +234,29 @@ func (b *tab) tabTo(selector string) {
 	b.t.Fatalf("Tab does not lead to %s", selector)
 }
 
-// choose answers the file chooser that an action opens.
-func (b *tab) choose(opens func(), files ...file) {
-	b.t.Helper()
-	var paths []string
-	for _, f := range files {
-		paths = append(paths, f.save(b.t))
-	}
-	opens()
-	select {
-	case e := <-b.choosers:
-		call(b, dom.SetFileInputFiles, dom.SetFileInputFilesParams{Files: paths, BackendNodeID: e.BackendNodeID})
-	case <-time.After(patience):
-		b.t.Fatal("no file chooser opened")
-	}
-}
-
-// allowClipboard lets the test read what the page copied; the clipboard is the whole browser's, so one test only may.
-func (b *tab) allowClipboard() {
-	b.t.Helper()
-	for _, name := range []string{"clipboard-read", "clipboard-write"} {
-		_, err := chromedp.CallBrowser(b.ctx, browser.SetPermission, browser.SetPermissionParams{
-			Permission: &browser.PermissionDescriptor{Name: name}, Setting: browser.PermissionSettingGranted,
-			Origin: b.in.base, BrowserContextID: chromedp.FromContext(b.ctx).BrowserContextID,
-		})
-		if err != nil {
-			b.t.Fatal(err)
-		}
-	}
-}
-
-// look looks at the page as it is now in a wide and in a narrow window, by day and by night: nothing may stand out of
-// the window, and what can be clicked must not be cut off.
+// look looks at the page as it is now in windows from the narrowest to the widest: nothing may stand out of the window, and
+// what can be clicked must not be cut off. With -artifacts it leaves pictures by day and by night.
 func (b *tab) look(name string) {
 	b.t.Helper()
-	for _, scheme := range []string{"light", "dark"} {
-		call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
-		})
-		for _, width := range []int64{narrow, wide} {
-			b.resize(width)
-			if out := eval[[]string](b, overflowing); len(out) > 0 {
-				b.t.Errorf("%s, %s, %d px wide: these stand out: %s", name, scheme, width, strings.Join(out, "; "))
-			}
-			if artifactsWanted() {
-				b.picture(fmt.Sprintf("%s-%s-%d", name, scheme, width))
+	before := b.device
+	for _, d := range []device{smallest, phone, desktop, wall} {
+		b.hold(d)
+		b.fits(name + ", " + string(d))
+		if artifactsWanted() && d != smallest {
+			for _, scheme := range []string{"light", "dark"} {
+				b.preferring(scheme, func() { b.picture(fmt.Sprintf("%s-%s-%s", name, d, scheme)) })
 			}
 		}
 	}
-	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{})
+	b.hold(before)
 }
 
-// resize gives the page another width, and waits until it has it.
-func (b *tab) resize(width int64) {
+// fits holds that nothing stands out of the window.
+func (b *tab) fits(name string) {
 	b.t.Helper()
-	call(b, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1})
-	b.wait("the new width", fmt.Sprintf("innerWidth === %d", width))
+	if out := eval[[]string](b, overflowing); len(out) > 0 {
+		b.t.Errorf("%s: these stand out: %s", name, strings.Join(out, "; "))
+	}
 }
 
 // overflowing names the elements that make the page scroll sideways, and those that a box cuts off.
@@ -315,7 +292,11 @@ func (b *tab) picture(name string) {
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	shot, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-	path := filepath.Join(b.t.ArtifactDir(), name+".png")
+	dir := os.Getenv("KADR_SCREENSHOTS")
+	if dir == "" {
+		dir = b.t.ArtifactDir()
+	}
+	path := filepath.Join(dir, name+".png")
 	if err == nil {
 		err = os.WriteFile(path, shot, 0o600)
 	}

@@ -11,14 +11,16 @@ func testWatchSees(t *testing.T, c *chromium) {
 	b.open("/")
 	b.waitText("h1", "Your pictures, with links that last.")
 	for want, provoke := range map[string]string{
-		"a violation of the content policy: script-src": `$('body').append(Object.assign(document.createElement('a'), { href: 'javascript:1' })), $('body > a:last-child').click(), 1`,
-		"a violation of the content policy: connect":    `fetch('http://elsewhere.test/').catch(() => 1)`,
-		"a violation of the content policy: require-tr": `(() => { try { $('#toast').innerHTML = '<b>x</b>'; } catch { return 1; } })()`,
-		"an exception: ":                                `setTimeout(() => { throw new Error('provoked'); })`,
-		"an error on the console: ":                     `console.error('provoked')`,
-		"a dialog: alert":                               `setTimeout(() => alert('provoked'))`,
-		"a request to elsewhere: http://elsewhere.test": `Boolean(window.open('http://elsewhere.test/', '_self'))`,
-		"an answer that should not be: GET /no/such":    `fetch('/no/such').then(() => 1)`,
+		"a violation of the content policy: script-src":   `$('body').append(Object.assign(document.createElement('a'), { href: 'javascript:1' })), $('body > a:last-child').click(), 1`,
+		"a violation of the content policy: connect":      `fetch('http://elsewhere.test/').catch(() => 1)`,
+		"a violation of the content policy: require-tr":   `(() => { try { $('#toast').innerHTML = '<b>x</b>'; } catch { return 1; } })()`,
+		"a violation of the content policy: trusted-ty":   `(() => { try { trustedTypes.createPolicy('mine', {}); } catch { return 1; } })()`,
+		"an exception: exception \"Uncaught\"":            `setTimeout(() => { throw new Error('provoked'); })`,
+		"an exception: exception \"Uncaught (in promise)": `(Promise.reject(new Error('provoked')), 1)`,
+		"an error on the console: ":                       `console.error('provoked')`,
+		"a dialog: alert":                                 `setTimeout(() => alert('provoked'))`,
+		"a request to elsewhere: http://elsewhere.test":   `Boolean(window.open('http://elsewhere.test/', '_self'))`,
+		"an answer that should not be: GET /no/such":      `fetch('/no/such').then(() => 1)`,
 	} {
 		eval[any](b, provoke)
 		if !eventually(func() bool { return strings.Contains(strings.Join(b.allFaults(), "\n"), want) }) {
@@ -29,7 +31,7 @@ func testWatchSees(t *testing.T, c *chromium) {
 	}
 
 	eval[any](b, "$('main').append(Object.assign(document.createElement('pre'), { textContent: 'wide '.repeat(500) }))")
-	b.resize(narrow)
+	b.hold(smallest)
 	if out := eval[[]string](b, overflowing); len(out) < 2 || !strings.HasPrefix(out[1], "pre ") {
 		t.Errorf("a line that is too long stands out as %q", out)
 	}

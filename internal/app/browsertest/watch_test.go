@@ -3,6 +3,7 @@ package browsertest_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/serviceworker"
 	"github.com/chromedp/chromedp"
 )
 
@@ -56,6 +58,8 @@ func (w *watch) see(event any) {
 		if d := e.Issue.Details.ContentSecurityPolicyIssueDetails; d != nil {
 			w.fault("a violation of the content policy: %s by %s %s", d.ViolatedDirective, d.BlockedURL, where(d.SourceCodeLocation))
 		}
+	case *serviceworker.EventWorkerErrorReported:
+		w.fault("an error of the service worker's: %s", e.ErrorMessage.ErrorMessage)
 	case *page.EventJavascriptDialogOpening:
 		w.fault("a dialog: %s %q", e.Type, e.Message)
 		w.dialogs <- struct{}{}
@@ -66,8 +70,9 @@ func (w *watch) see(event any) {
 	case *network.EventResponseReceived:
 		w.answer(e)
 	case *network.EventLoadingFailed:
-		// A picture or a call that the page no longer wants is given up when one goes elsewhere.
-		if !e.Canceled {
+		// A picture or a call that the page no longer wants is given up when one goes elsewhere. And only a test takes
+		// the network away.
+		if !e.Canceled && e.ErrorText != "net::ERR_INTERNET_DISCONNECTED" {
 			w.fault("a request that failed: %s: %s %s", w.requestOf(e.RequestID), e.ErrorText, e.BlockedReason)
 		}
 	}
@@ -84,13 +89,16 @@ func (w *watch) request(e *network.EventRequestWillBeSent) {
 	w.requests[e.RequestID] = e.Request.Method + " " + u.Path
 }
 
-// answer notes a status. That the API refuses something may belong to a story; that a file is missing never does.
+// answer notes a status. That the API refuses something may belong to a story, and so may a page that is not there or no
+// longer; that a file is missing never does.
 func (w *watch) answer(e *network.EventResponseReceived) {
 	request, status := w.requestOf(e.RequestID), e.Response.Status
 	w.mu.Lock()
 	w.answers[request] = status
 	w.mu.Unlock()
-	if _, path, _ := strings.Cut(request, " "); status >= 500 || (status >= 400 && !strings.HasPrefix(path, "/api/")) {
+	_, path, _ := strings.Cut(request, " ")
+	gone := e.Type == network.ResourceTypeDocument && (status == http.StatusNotFound || status == http.StatusGone)
+	if status >= 500 || (status >= 400 && !strings.HasPrefix(path, "/api/") && !gone) {
 		w.fault("an answer that should not be: %s: %d", request, status)
 	}
 }
