@@ -84,7 +84,7 @@ export type Upload = {
   tries: number;
   abort: AbortController;
   /** The server's id of an upload in parts that is not finished. */
-  remote?: string;
+  remote: string;
   image?: Image;
   error?: unknown;
 };

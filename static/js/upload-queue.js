@@ -38,7 +38,7 @@ export class UploadQueue extends EventTarget {
     for (const file of files) {
       const code = foretell(file, this.most);
       this.items.push({
-        id: Date.now() + Math.random().toString(36), file, fields: { description: '', ...fields }, edits: 0, sent: 0, speed: 0, tries: 0,
+        id: Date.now() + Math.random().toString(36), file, fields: { description: '', ...fields }, edits: 0, remote: '', sent: 0, speed: 0, tries: 0,
         abort: new AbortController(), state: code ? 'foretold' : 'waiting', error: code && new Problem({ code, status: 0 }),
       });
     }

@@ -83,7 +83,7 @@ const write = (/** @type {Element} */ target, /** @type {string} */ text) => {
 /** @param {Upload} upload */
 function makeRow({ file, fields }) {
   const row = stencil('upload').firstElementChild;
-  const [img, name, progress, description, visibility] = row.querySelectorAll('img, a, progress, input, select');
+  const [img, name, progress, visibility] = row.querySelectorAll('img, a, progress, select');
   img.src = URL.createObjectURL(file);
   name.textContent = progress.ariaLabel = file.name;
   progress.max = file.size;
@@ -95,11 +95,12 @@ function makeRow({ file, fields }) {
 function fillRow(row, { state, sent, speed, file: { size }, image, error, fields }) {
   const [name, progress, words, description, visibility, copy] = /** @type {any[]} */ (
     [...row.querySelectorAll('a, progress, .upload-state, input, select, [data-action=copy]')]);
+  const failed = /failed|foretold/.test(state);
   progress.value = sent;
-  if (!error) write(words, [image || !sent ? formatSize(size) : `${formatSize(sent)} / ${formatSize(size)}`, t(`upload.is_${state}`), speed && formatSize(speed, true)].filter(Boolean).join(' · '));
+  if (!failed) write(words, [image || !sent ? formatSize(size) : `${formatSize(sent)} / ${formatSize(size)}`, t(`upload.is_${state}`), speed && formatSize(speed, true)].filter(Boolean).join(' · '));
   if (row.dataset.state === state) return;
   row.dataset.state = state;
-  if (error) render(words, html`${explain(error)}${requestLine(error)}`);
+  if (failed) render(words, html`${explain(error)}${requestLine(error)}`);
   if (!image) return;
   name.href = `/p/${image.id}`;
   copy.dataset.copy = linkOf(image);

@@ -3,7 +3,7 @@
 import { mountGrid } from '../components/grid.js';
 import { visibilityKey } from '../components/intake.js';
 import { errorNotice } from '../components/notice.js';
-import { find, onAction } from '../dom.js';
+import { onAction } from '../dom.js';
 import { html, render } from '../html.js';
 import { t } from '../i18n.js';
 import { stencil } from '../stencil.js';
