@@ -8,5 +8,5 @@ import "embed"
 // tells Node.js that the .js files are ES modules.
 //
 //go:embed index.html sw.js manifest.webmanifest favicon.svg robots.txt
-//go:embed css/*.css icons/*.svg icons/*.png locales/*.json js/*.js js/components/*.js js/pages/*.js
+//go:embed css/*.css icons/*.svg icons/*.png locales/*.json integrations/* js/*.js js/components/*.js js/pages/*.js
 var Files embed.FS

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -201,7 +202,7 @@ func startLoad(t *testing.T, env []string) *loaded {
 	transport := newTransport(t)
 	owner := client{http: &http.Client{Transport: transport}, base: "http://" + l.server.addr, key: l.keys[0]}
 	if _, l.upload, err = owner.begin(t.Context(), 1000); err == nil {
-		_, err = owner.part(t.Context(), l.upload, 0, make([]byte, 500))
+		_, err = owner.part(t.Context(), l.upload, 0, bytes.NewReader(make([]byte, 500)))
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -139,8 +139,8 @@ func (c *client) begin(ctx context.Context, size int) (status int, id string, er
 }
 
 // part sends a part of an upload.
-func (c *client) part(ctx context.Context, id string, offset int, part []byte) (status int, err error) {
-	status, _, reply, err := c.send(ctx, http.MethodPatch, "/api/v1/uploads/"+id, "application/octet-stream", bytes.NewReader(part),
+func (c *client) part(ctx context.Context, id string, offset int, part io.Reader) (status int, err error) {
+	status, _, reply, err := c.send(ctx, http.MethodPatch, "/api/v1/uploads/"+id, "application/octet-stream", part,
 		"Upload-Offset", strconv.Itoa(offset))
 	if err == nil && status != http.StatusOK {
 		err = newRefusal(status, reply)
@@ -148,9 +148,9 @@ func (c *client) part(ctx context.Context, id string, offset int, part []byte) (
 	return status, err
 }
 
-// complete makes a picture of an upload.
-func (c *client) complete(ctx context.Context, id string) (status int, p picture, err error) {
-	status, _, reply, err := c.send(ctx, http.MethodPost, "/api/v1/uploads/"+id+"/complete", "application/json", strings.NewReader("{}"))
+// complete makes a picture of an upload; fields are JSON.
+func (c *client) complete(ctx context.Context, id, fields string) (status int, p picture, err error) {
+	status, _, reply, err := c.send(ctx, http.MethodPost, "/api/v1/uploads/"+id+"/complete", "application/json", strings.NewReader(fields))
 	return toPicture(status, reply, err)
 }
 

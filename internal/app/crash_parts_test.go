@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,12 +27,12 @@ func (w *crashClient) uploadParts(ctx context.Context, file *sent) (picture, err
 	w.unfinished[id] = u
 	w.mu.Unlock()
 	for _, end := range []int{len(file.bytes) / 2, len(file.bytes)} {
-		if _, err := w.client.part(ctx, id, u.arrived, file.bytes[u.arrived:end]); err != nil {
+		if _, err := w.client.part(ctx, id, u.arrived, bytes.NewReader(file.bytes[u.arrived:end])); err != nil {
 			return picture{}, err
 		}
 		u.arrived = end
 	}
-	_, p, err := w.client.complete(ctx, id)
+	_, p, err := w.client.complete(ctx, id, "{}")
 	if err == nil {
 		w.mu.Lock()
 		delete(w.unfinished, id)
@@ -55,15 +56,15 @@ func (c *crash) resume(addr string) {
 				c.t.Errorf("of %s %d bytes were acknowledged, and %d are there", id, u.arrived, up.Offset)
 			}
 			if err == nil {
-				_, err = owner.part(c.t.Context(), id, up.Offset, u.file.bytes[up.Offset:])
+				_, err = owner.part(c.t.Context(), id, up.Offset, bytes.NewReader(u.file.bytes[up.Offset:]))
 			}
 		}
 		var first, again picture
 		if err == nil {
-			_, first, err = owner.complete(c.t.Context(), id)
+			_, first, err = owner.complete(c.t.Context(), id, "{}")
 		}
 		if err == nil {
-			_, again, err = owner.complete(c.t.Context(), id)
+			_, again, err = owner.complete(c.t.Context(), id, "{}")
 		}
 		if err == nil && again != first {
 			err = errors.New("completed again it is another picture")

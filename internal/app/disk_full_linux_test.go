@@ -98,14 +98,14 @@ func testFullDisk(t *testing.T, env []string, toTheLastByte bool) {
 	inParts := newPictureOf(rng, 800, 800, true)
 	_, begun, err := c.begin(ctx, len(inParts))
 	if err == nil {
-		_, err = c.part(ctx, begun, 0, inParts[:1000])
+		_, err = c.part(ctx, begun, 0, bytes.NewReader(inParts[:1000]))
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, arrived, err := c.begin(ctx, len(file)-1)
 	if err == nil {
-		_, err = c.part(ctx, arrived, 0, file[:len(file)-1])
+		_, err = c.part(ctx, arrived, 0, bytes.NewReader(file[:len(file)-1]))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -129,8 +129,8 @@ func testFullDisk(t *testing.T, env []string, toTheLastByte bool) {
 	}
 	for what, send := range map[string]func() (int, error){
 		"begin":    func() (int, error) { status, _, err := c.begin(ctx, 1000); return status, err },
-		"append":   func() (int, error) { return c.part(ctx, begun, 1000, inParts[1000:]) },
-		"complete": func() (int, error) { status, _, err := c.complete(ctx, arrived); return status, err },
+		"append":   func() (int, error) { return c.part(ctx, begun, 1000, bytes.NewReader(inParts[1000:])) },
+		"complete": func() (int, error) { status, _, err := c.complete(ctx, arrived, "{}"); return status, err },
 	} {
 		status, err := send()
 		if refused := (*refusal)(nil); status != http.StatusInsufficientStorage || !errors.As(err, &refused) || refused.code != "storage_full" {
@@ -175,14 +175,14 @@ func testFullDisk(t *testing.T, env []string, toTheLastByte bool) {
 		if err := json.Unmarshal(reply, &up); err != nil || up.Offset < 1000 {
 			t.Errorf("the upload in parts: %s, %v", reply, err)
 		}
-		if _, err := c.part(ctx, begun, up.Offset, inParts[up.Offset:]); err != nil {
+		if _, err := c.part(ctx, begun, up.Offset, bytes.NewReader(inParts[up.Offset:])); err != nil {
 			t.Error(err)
 		}
-		if status, _, err := c.complete(ctx, begun); err != nil || status != http.StatusCreated {
+		if status, _, err := c.complete(ctx, begun, "{}"); err != nil || status != http.StatusCreated {
 			t.Errorf("completed: %d, %v", status, err)
 		}
 	}
-	if status, _, err := c.complete(ctx, arrived); status != http.StatusUnprocessableEntity { // it was cut off
+	if status, _, err := c.complete(ctx, arrived, "{}"); status != http.StatusUnprocessableEntity { // it was cut off
 		t.Errorf("completed: %d, %v", status, err)
 	}
 	wantReady(t, c, http.StatusOK, `"status":"ok"`)

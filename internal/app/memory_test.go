@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"io"
 	"net/http"
+	"strconv"
 	"sync"
 	"testing"
 )
@@ -19,7 +20,7 @@ const (
 )
 
 // testMemory bounds the memory of the server, without its decoders, while 8 clients each upload 50 MB: half of them a
-// JPEG, half a PNG; half to be kept as they are, half to be stripped.
+// JPEG, half a PNG; half to be kept as they are, half to be stripped; half in parts.
 func testMemory(t *testing.T, binary string) {
 	env := settings(t)
 	s := start(t, kadrServe(t, binary), env)
@@ -28,14 +29,24 @@ func testMemory(t *testing.T, binary string) {
 	var uploading sync.WaitGroup
 	for i, c := range clients {
 		uploading.Go(func() {
-			body, query := paddedJPEG(t, i), "?keep_metadata=true"
+			body, keep := paddedJPEG(t, i), strconv.FormatBool(i < 4)
 			if i%2 == 1 {
 				body = paddedPNG(t, i)
 			}
-			if i >= 4 {
-				query = "?keep_metadata=false"
+			var status int
+			var p picture
+			var err error
+			if i/2%2 == 0 {
+				status, p, err = c.upload(t.Context(), "?keep_metadata="+keep, body)
+			} else {
+				var id string
+				if _, id, err = c.begin(t.Context(), uploadSize); err == nil {
+					_, err = c.part(t.Context(), id, 0, body)
+				}
+				if err == nil {
+					status, p, err = c.complete(t.Context(), id, `{"keep_metadata":`+keep+`}`)
+				}
 			}
-			status, p, err := c.upload(t.Context(), query, body)
 			if status != http.StatusCreated {
 				t.Errorf("client %d: %d, %v", i, status, err)
 			} else if kept := p.Size == uploadSize; kept != (i < 4) {

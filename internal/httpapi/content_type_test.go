@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"testing/fstest"
@@ -29,7 +30,7 @@ func TestKindsOfFiles(t *testing.T) {
 	(&Server{pages: p}).registerPages(e)
 	for name, want := range kinds {
 		w := httptest.NewRecorder()
-		e.ServeHTTP(w, httptest.NewRequest("GET", "/"+name, nil))
+		e.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/"+name, nil))
 		if got := w.Header().Get("Content-Type"); w.Code != 200 || got != want || w.Body.String() != name || w.Header().Get("Cache-Control") != "no-cache" {
 			t.Errorf("%s: %d %q", name, w.Code, got)
 		}

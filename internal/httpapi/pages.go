@@ -29,9 +29,12 @@ const (
 type pages struct {
 	files map[string]*page // by path without the leading slash
 	shell shell
-	fixed map[string]*page // by address
-	zips  sync.Pool        // of *gzip.Writer
+	fixed map[string]fixedPage // by address
+	zips  sync.Pool            // of *gzip.Writer
 }
+
+// fixedPage is a page that is the same for all who bring a session's cookie, and for all visitors.
+type fixedPage struct{ member, visitor *page }
 
 // page is a file, or a page that is ready to be sent.
 type page struct {
@@ -42,7 +45,7 @@ type page struct {
 }
 
 func newPages(static fs.FS, base string) (*pages, error) {
-	p := &pages{files: map[string]*page{}, fixed: map[string]*page{}}
+	p := &pages{files: map[string]*page{}, fixed: map[string]fixedPage{}}
 	err := fs.WalkDir(static, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasSuffix(name, ".go") {
 			return err
@@ -68,11 +71,15 @@ func newPages(static fs.FS, base string) (*pages, error) {
 		if h.URL = base + address; h.Hidden {
 			h.Kind = ""
 		}
-		body, err := p.shell.render(h, nil)
+		member, err := p.shell.render(h, nil)
 		if err != nil {
 			return nil, err
 		}
-		p.fixed[address] = p.newPage(body, htmlType)
+		visitor, err := p.shell.render(h, &pageData{Status: http.StatusOK, Visitor: true})
+		if err != nil {
+			return nil, err
+		}
+		p.fixed[address] = fixedPage{member: p.newPage(member, htmlType), visitor: p.newPage(visitor, htmlType)}
 	}
 	return p, nil
 }
@@ -134,7 +141,12 @@ func (p *pages) pack(body []byte) []byte {
 // registerPages serves every file, and the page under each of the addresses that its router knows.
 func (s *Server) registerPages(e *echo.Echo) {
 	for address, f := range s.pages.fixed {
-		e.Any(address, readOnly(func(c echo.Context) error { return s.pages.send(c, http.StatusOK, f, cacheChecked) }))
+		e.Any(address, readOnly(func(c echo.Context) error {
+			if s.isVisitor(c.Request()) {
+				return s.pages.send(c, http.StatusOK, f.visitor, cacheChecked)
+			}
+			return s.pages.send(c, http.StatusOK, f.member, cacheChecked)
+		}))
 	}
 	e.Any("/p/:id", readOnly(s.picturePage))
 	e.Any("/u/:name", readOnly(s.personPage))
@@ -145,6 +157,12 @@ func (s *Server) registerPages(e *echo.Echo) {
 		}
 		return readOnly(func(c echo.Context) error { return s.pages.send(c, http.StatusOK, f, cacheChecked) })(c)
 	})
+}
+
+// isVisitor tells whether a request comes without a session, real or not.
+func (s *Server) isVisitor(req *http.Request) bool {
+	_, err := req.Cookie(s.cookieName())
+	return err != nil
 }
 
 // isPage tells whether an echo path is one of a page, which is never answered with a document for programs.
@@ -176,7 +194,9 @@ func (p *pages) send(c echo.Context, status int, f *page, cache string) error {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Permissions-Policy", pagePermissions)
 	h.Set("Cache-Control", cache)
-	h.Add("Vary", "Accept-Encoding")
+	if h.Add("Vary", "Accept-Encoding"); f.contentType == htmlType {
+		h.Set("Vary", "Accept-Encoding, Cookie") // see isVisitor
+	}
 	body, tag := f.body, f.tag
 	if f.packed != nil && acceptsGzip(c.Request().Header.Get("Accept-Encoding")) {
 		// The bytes are another representation, so they have another ETag.

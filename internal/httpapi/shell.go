@@ -72,6 +72,8 @@ type pageData struct {
 	Status    int           `json:"status"`
 	RequestID string        `json:"request_id,omitempty"` // of what went wrong; a page that is well does not change with each request
 	Image     *server.Image `json:"image,omitempty"`
+	// Visitor says that no session's cookie came, so that the script, which cannot see cookies, need not ask who is signed in.
+	Visitor bool `json:"visitor,omitempty"`
 }
 
 // render writes a page. Without data there is no data block.
@@ -107,6 +109,7 @@ func fixedPages() map[string]head {
 }
 
 func (s *Server) sendPage(c echo.Context, status int, h head, data pageData, cache string) error {
+	data.Visitor = s.isVisitor(c.Request())
 	body, err := s.pages.shell.render(h, &data)
 	if err != nil {
 		return err

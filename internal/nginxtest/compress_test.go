@@ -97,7 +97,14 @@ func TestCompress(t *testing.T) {
 	if err := os.Chtimes(css, time.Now(), time.Now()); err != nil {
 		t.Fatal(err)
 	}
+	types := filepath.Join("js", "none.d.ts")
+	if err := os.WriteFile(filepath.Join(source, types), []byte("export {};"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	compress(source, other)
+	if _, err := os.Stat(filepath.Join(other, types)); err == nil {
+		t.Error("what only an editor reads is served")
+	}
 	times := func(folder string) (all [2]int64) {
 		for i, name := range []string{"css/base.css", "css/base.css.gz"} {
 			info, err := os.Stat(filepath.Join(folder, name))

@@ -69,7 +69,7 @@ const context = {
     router.go('/');
   },
   signIn(reason) {
-    signingIn ??= import('./components/sign-in-dialog.js')
+    signingIn ??= import('./pages/sign-in.js')
       .then(({ signInDialog }) => signInDialog(context, reason))
       .finally(() => { signingIn = null; });
     return signingIn;
@@ -88,7 +88,10 @@ addEventListener('online', () => {
 addEventListener('unhandledrejection', ({ reason }) => toast(reason));
 router.addEventListener('navigate', () => void show());
 
-void context.loadAccount();
+// The server sees whether there is a session's cookie, which no script can, and says so in its pages.
+const { visitor } = JSON.parse(document.querySelector('#kadr-data')?.textContent ?? '{}');
+if (visitor) session.set({ account: null });
+else void context.loadAccount();
 api.call('getInstance').then((settings) => instance.set({ settings }), () => {}); // the server checks anyway
 await loadLanguage();
 mountShell(context);

@@ -101,7 +101,10 @@ export type Context = {
   instance: Store<{ settings: Instance | null }>;
   lists: PictureLists;
   queue: import('./upload-queue.js').UploadQueue;
-  /** Says something, or what went wrong, for some seconds, with at most one thing to do about it. */
+  /**
+   * Says something, or what went wrong, for some seconds, with at most one thing to do about it. Returns what takes it
+   * away earlier.
+   */
   toast: (message: string | unknown, action?: { label: string; run: () => void }) => () => void;
   /** Opens the form in a dialog and tells whether somebody is signed in now. */
   signIn: (reason?: string) => Promise<boolean>;
@@ -119,8 +122,32 @@ export type Find = <T extends HTMLElement = HTMLElement>(root: ParentNode, selec
 
 /** The ways in which a picture can be copied. */
 export type SnippetKind = 'link' | 'page' | 'markdown' | 'markdown_thumbnail' | 'html' | 'picture' | 'bbcode' | 'bbcode_thumbnail' | 'rst';
+/** What a form does with what was typed, by name; it returns what to show when that has succeeded. */
+export type Send = (values: any, form: HTMLFormElement) => Promise<Markup | void>;
+
+/** Fills an element with a form of the fields that form.js knows by their keys; `look` is the button's class. */
+export type MountForm = (root: HTMLElement, keys: readonly string[], values: object, action: string, send: Send,
+  look?: string) => HTMLFormElement;
+
+/** `mode` is `sign-in` or `register`, `known` has the name; `done` comes when somebody is signed in. */
+export type MountAuthForm = (root: HTMLElement, context: Context, mode: string, known?: Account | null, done?: () => void) => void;
+
+/** Fills a section of the settings. `change` is a PATCH to the account as it was read: 412 when it is another by now. */
+export type Section = (root: HTMLElement, context: Context, account: Account,
+  change: (body: Schemas['AccountPatch']) => Promise<void>) => void;
+
+/** A form in a card of its own. */
+export type SectionForm = (root: HTMLElement, key: string, keys: readonly string[], values: object, send: Send,
+  look?: string) => HTMLFormElement;
+
+/** Finds the element of a type (any HTML element unless given) by a selector, or throws. */
+export type Find = <T extends HTMLElement = HTMLElement>(root: ParentNode, selector: string, type?: new () => T) => T;
+
 /** What a layout needs to know of a picture. */
 export type Size = { readonly width: number; readonly height: number };
 
 /** A row of the grid: the pictures from `from` up to before `to`. `scale` is its height before rounding. */
 export type Row = { from: number; to: number; top: number; height: number; scale: number };
+
+/** The ways in which a picture can be copied. */
+export type SnippetKind = 'link' | 'page' | 'markdown' | 'markdown_thumbnail' | 'html' | 'picture' | 'bbcode' | 'bbcode_thumbnail' | 'rst';

@@ -91,6 +91,7 @@ type person struct {
 	in      *instance
 	name    string
 	address string
+	agent   string // what the browser calls itself
 	http    *http.Client
 }
 
@@ -121,14 +122,20 @@ func (in *instance) somebody(t *testing.T) *person {
 // register makes an account and signs it in.
 func (in *instance) register(t *testing.T, name string) *person {
 	t.Helper()
+	p := &person{in: in, name: name, address: in.newAddress(), http: newClient(t)}
+	p.mustJSON(t, http.MethodPost, "/api/v1/accounts", map[string]string{"name": name, "password": password})
+	p.signIn(t)
+	return p
+}
+
+// newClient keeps cookies.
+func newClient(t *testing.T) *http.Client {
+	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &person{in: in, name: name, address: in.newAddress(), http: &http.Client{Timeout: patience, Jar: jar}}
-	p.mustJSON(t, http.MethodPost, "/api/v1/accounts", map[string]string{"name": name, "password": password})
-	p.signIn(t)
-	return p
+	return &http.Client{Timeout: patience, Jar: jar}
 }
 
 // signIn starts a session.
@@ -214,6 +221,9 @@ func (p *person) do(t *testing.T, method, link, contentType string, body []byte)
 		t.Fatal(err)
 	}
 	req.Header.Set("X-Forwarded-For", p.address)
+	if p.agent != "" {
+		req.Header.Set("User-Agent", p.agent)
+	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}

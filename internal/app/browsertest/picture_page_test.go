@@ -100,4 +100,7 @@ func wantStatus(b *tab, id string, want int64) {
 	if got := b.status("GET /api/v1/images/" + id); got != want {
 		b.t.Errorf("GET /api/v1/images/%s: %d, want %d", id, got, want)
 	}
+	if got := b.status("GET /p/" + id); got != want {
+		b.t.Errorf("GET /p/%s: %d, want %d", id, got, want)
+	}
 }

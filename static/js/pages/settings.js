@@ -1,0 +1,164 @@
+/** `/settings`: what belongs to an account, in sections that the fragment names. */
+
+import { fetchFile } from '../api.js';
+import { copyAction } from '../components/copy.js';
+import { errorNotice } from '../components/notice.js';
+import { confirmDialog, find, onAction } from '../dom.js';
+import { mountForm } from '../form.js';
+import { formatSize, formatTime } from '../format.js';
+import { element, html, render } from '../html.js';
+import { t } from '../i18n.js';
+import { problemPage } from './message.js';
+
+// What user agents have in them. They name others that they are like, too, so the first counts.
+const BROWSERS = 'Edg OPR YaBrowser Firefox FxiOS CriOS Chrome Safari '.split(' ');
+const SYSTEMS = 'iPhone iPad Android Windows Mac CrOS Linux '.split(' ');
+const PROGRAMS = { ShareX: 'sharex.sxcu', Flameshot: 'screenshot.sh', Spectacle: 'screenshot.sh', curl: 'curl.sh', PicGo: 'picgo.json', Typora: 'typora.sh' };
+
+/** @type {Record<string, import('../types').Section>} */
+const SECTIONS = {
+  profile(root, { api, signOut, toast }, account, change) {
+    form(root, 'profile', ['new_name', 'email'], account, (body) => change({ ...body, email: body.email || null }));
+    form(root, 'delete', ['confirm'], {}, async (query) => {
+      await api.call('deleteAccount', { query });
+      await signOut();
+      toast(t('settings.deleted'));
+    }, 'danger');
+  },
+  uploads(root, { api }, account, change) {
+    form(root, 'uploads', ['keep_metadata', 'default_visibility'], account, (body) => change({ ...body, keep_metadata: body.keep_metadata === 'true' }));
+    fill(card(root, 'usage'), api, async () => {
+      const { bytes, images, quota_bytes: quota } = await api.call('getAccountUsage');
+      return html`<p>${t('settings.used', { count: images, size: formatSize(bytes) })}</p>${quota !== null && html`<meter max="${quota}"
+        high="${quota * 0.9}" value="${bytes}" aria-label="${t('settings.usage')}"></meter><p>${t('settings.quota', { size: formatSize(quota) })}</p>`}`;
+    });
+  },
+  security(root, { api }, account, change) {
+    form(root, 'password', ['name', 'current_password', 'new_password'], account, async ({ current_password, password }, filled) => {
+      await change({ current_password, password });
+      filled.reset();
+      again();
+    });
+    const again = fill(card(root, 'sessions'), api, async () => {
+      const { items } = await api.call('listSessions', { query: { limit: 100 } });
+      const others = items.filter(({ current }) => !current).map(({ id }) => id);
+      return html`${rows(items, 'deleteSession', ({ user_agent: agent, address, created_at, last_used_at }) =>
+        [[BROWSERS, SYSTEMS].map((names) => t(`settings.is_${names.find((name) => agent.includes(name))}`)).join(', '),
+          t('settings.session', { address, made: time(created_at), used: time(last_used_at) })])}
+        ${others[0] && html`<button class="button" data-action="end" data-operation="deleteSession" data-ids="${others.join()}">${t('settings.others')}</button>`}`;
+    });
+  },
+  keys(root, { api }) {
+    form(root, 'keys', ['key_name', 'scopes', 'days'], {}, async ({ name, days }, form) => {
+      const { key } = await api.call('createAPIKey', { body: { name, scopes: Object(new FormData(form).getAll('scopes')),
+        expires_at: days > 0 ? new Date(Date.now() + days * 864e5).toISOString() : null } });
+      form.reset();
+      again();
+      return once(key);
+    });
+    const again = fill(card(root, 'made'), api, async () => rows((await api.call('listAPIKeys', { query: { limit: 100 } })).items, 'deleteAPIKey',
+      ({ name, prefix, scopes, created_at, last_used_at, expires_at }) => [name, t('settings.key', { prefix, made: time(created_at),
+        scopes: scopes.map((scope) => t(`field.${scope}`)).join(', '), used: time(last_used_at), expires: time(expires_at) })]));
+  },
+  integrations(root, { api }) {
+    for (const [name, file] of Object.entries(PROGRAMS)) {
+      form(root, name, [], {}, async () => {
+        const template = await (await fetchFile(`/integrations/${file}`)).text();
+        const { key } = await api.call('createAPIKey', { body: { name, scopes: ['images:write'] } });
+        const [program, type] = [name.toLowerCase(), file.split('.')[1]];
+        const values = Object({ base: api.base || location.origin, key, program });
+        return once(template.replace(/\{\{(\w+)\}\}/g, (_, value) => type === 'sh' ? values[value].replaceAll("'", "'\\''")
+          : JSON.stringify(values[value]).slice(1, -1)), `kadr-${program}.${type}`);
+      });
+    }
+  },
+};
+
+/** @type {import('../types').Page} */
+export const page = async (root, context, _, signal) => {
+  const { api, router, session, title, toast } = context;
+  let tag = '';
+  const read = async (/** @type {Response} */ response) => {
+    tag = response.headers.get('ETag') ?? '';
+    session.set({ account: await response.json() });
+  };
+  const show = () => {
+    const name = Object.keys(SECTIONS).find((key) => location.hash === `#${key}`) ?? 'profile';
+    for (const link of root.querySelectorAll('a')) link.ariaCurrent = link.hash === `#${name}` ? 'page' : null;
+    const panel = find(root, '.panel');
+    const next = element(html`<div class="panel"></div>`);
+    panel.replaceWith(next);
+    SECTIONS[name](next, context, Object(session.state.account), async (body) => {
+      await read(await api.send('updateAccount', { body, headers: { 'If-Match': tag } }));
+      toast(t('settings.saved'));
+    });
+    onAction(next, { copy: copyAction(toast) });
+  };
+  try {
+    await read(await api.send('getAccount', { signal }));
+  } catch (error) {
+    if (signal.aborted) return;
+    if (Object(error).status !== 401) problemPage(error, () => router.refresh())(root, context, {}, signal);
+    else router.go(`/sign-in?next=${encodeURIComponent(`/settings${location.hash}`)}`, { replace: true });
+    return;
+  }
+  title(t('settings.title'));
+  render(root, html`<h1>${t('settings.title')}</h1><div class="settings"><nav aria-label="${t('settings.title')}">${Object.keys(SECTIONS).map((key) =>
+    html`<a href="#${key}">${t(`settings.to_${key}`)}</a>`)}</nav><div class="panel"></div></div>`);
+  window.addEventListener('hashchange', show, { signal });
+  show();
+};
+
+/** Adds a card and returns the place in it. @param {HTMLElement} root @param {string} key */
+function card(root, key) {
+  const made = element(html`<section class="card"><h2>${t(`settings.${key}`)}</h2><p>${t(`settings.${key}_text`)}</p><div tabindex="-1"></div></section>`);
+  root.append(made);
+  return find(made, 'div');
+}
+
+/** @type {import('../types').SectionForm} */
+const form = (root, key, fields, values, send, look) => mountForm(card(root, key), fields, values, t(`settings.${key}_do`), send, look);
+
+/** @param {string | null} when */
+const time = (when) => when ? formatTime(when) : t('settings.never');
+
+/** What is not shown a second time. @param {string} text @param {string} [file] */
+const once = (text, file) => html`<p class="notice">${t('settings.once')}</p><pre tabindex="0">${text}</pre>
+  <button type="button" class="button small" data-action="copy" data-copy="${text}">${t('settings.copy')}</button>
+  ${file && html`<a class="button small" download="${file}" href="${URL.createObjectURL(new Blob([text]))}">${t('settings.download')}</a>`}`;
+
+/**
+ * @template {{ id: string, current?: boolean }} Item
+ * @param {readonly Item[]} items @param {string} operation what ends one @param {(item: Item) => [string, string]} tell
+ */
+const rows = (items, operation, tell) => html`<ul class="rows">${items.map((item) => {
+  const [name, text] = tell(item);
+  return html`<li><p><b>${name}</b>${item.current && html` <mark>${t('settings.current')}</mark>`}<small>${text}</small></p>${!item.current && html`<button
+    class="button small" data-action="end" data-operation="${operation}" data-ids="${item.id}" aria-label="${t(`settings.${operation}`)}: ${name}"
+    >${t(`settings.${operation}`)}</button>`}</li>`;
+})}</ul>`;
+
+/**
+ * Fills a card with what the server has. Buttons in it end some of that.
+ * @param {HTMLElement} root @param {import('../api.js').API} api @param {() => Promise<import('../types').Markup>} draw
+ */
+function fill(root, api, draw) {
+  const run = async (/** @type {any} */ operation = '', ids = '') => {
+    try {
+      for (const id of ids.split(',')) if (id) await api.call(operation, { path: { id } });
+      render(root, await draw());
+    } catch (error) {
+      render(root, errorNotice(error, { retry: 'again' }));
+    }
+  };
+  onAction(root, {
+    again: () => run(),
+    async end({ ariaLabel, dataset: { operation, ids }, textContent: action }) {
+      if (!await confirmDialog({ title: ariaLabel ?? `${action}`, text: t(`settings.${operation}_text`), action: `${action}` })) return;
+      await run(operation, ids);
+      root.focus();
+    },
+  });
+  void run();
+  return run;
+}
