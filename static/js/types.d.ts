@@ -140,14 +140,9 @@ export type Section = (root: HTMLElement, context: Context, account: Account,
 export type SectionForm = (root: HTMLElement, key: string, keys: readonly string[], values: object, send: Send,
   look?: string) => HTMLFormElement;
 
-/** Finds the element of a type (any HTML element unless given) by a selector, or throws. */
-export type Find = <T extends HTMLElement = HTMLElement>(root: ParentNode, selector: string, type?: new () => T) => T;
-
 /** What a layout needs to know of a picture. */
 export type Size = { readonly width: number; readonly height: number };
 
 /** A row of the grid: the pictures from `from` up to before `to`. `scale` is its height before rounding. */
 export type Row = { from: number; to: number; top: number; height: number; scale: number };
 
-/** The ways in which a picture can be copied. */
-export type SnippetKind = 'link' | 'page' | 'markdown' | 'markdown_thumbnail' | 'html' | 'picture' | 'bbcode' | 'bbcode_thumbnail' | 'rst';
