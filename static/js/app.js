@@ -1,6 +1,7 @@
 /** Puts the pages together: the server, the state, the addresses, and the frame around every page. */
 
 import { API, apiBase } from './api.js';
+import { mountUploads } from './components/intake.js';
 import { mountShell } from './components/shell.js';
 import { makeToast } from './components/toast.js';
 import { find } from './dom.js';
@@ -95,6 +96,7 @@ api.call('getInstance').then((settings) => instance.set({ settings }), () => {})
 router.current?.to().catch(() => {}); // begins to load what is shown next
 await loadLanguage();
 mountShell(context);
+mountUploads(context);
 router.start();
 if (navigator.serviceWorker && isSecureContext && !api.base) {
   // Without it the pages work as well, only not without a network.

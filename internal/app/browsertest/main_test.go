@@ -19,7 +19,12 @@ func TestPages(t *testing.T) {
 	c := startChromium(t)
 	for name, story := range map[string]func(*testing.T, *chromium){
 		"FirstVisit":        testFirstVisit,
-		"DropAndPaste":      testDropAndPaste,
+		"UploadWays":        testUploadWays,
+		"UploadFolders":     testUploadFolders,
+		"UploadRefused":     testUploadRefused,
+		"UploadInParts":     testUploadInParts,
+		"UploadSession":     testUploadSession,
+		"UploadMany":        testUploadMany,
 		"NastyFileName":     testNastyFileName,
 		"PicturePage":       testPicturePage,
 		"MissingPictures":   testMissingPictures,
