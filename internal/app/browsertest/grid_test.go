@@ -87,7 +87,7 @@ func tryFar(t *testing.T, b *tab, who *person) {
 func tryKeys(t *testing.T, b *tab, who *person) {
 	b.signIn(who)
 	b.open("/pictures")
-	b.settle(tileAt(40))
+	b.settle(tileAt(20))
 	b.tabTo(".tile a")
 	at := func(what string, n int) {
 		t.Helper()

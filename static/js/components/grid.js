@@ -20,7 +20,7 @@ export function mountGrid(root, context, { list, selectable = false, empty, sign
   let layout = new Layout(grid.clientWidth);
   let { items } = list.state;
   // Tab leads to one picture, which stays in the page, so that the focus does.
-  let active = opened.get(list) ?? '';
+  let active = '';
   let at = 0;
   let drawn = '';
   let below = '';
@@ -131,11 +131,13 @@ export function mountGrid(root, context, { list, selectable = false, empty, sign
   list.watch(update, signal);
   hidden.addEventListener('change', update, { signal });
   selection?.addEventListener('change', () => draw());
-  if (opened.has(list)) {
-    // After the router has scrolled to where one was.
+  const back = opened.get(list);
+  // After the router has scrolled to where one was.
+  if (back) {
     queueMicrotask(() => {
-      const top = layout.rows[layout.rowAt('from', at)]?.top - topOf();
-      if (top > -100 && top < window.innerHeight) focus();
+      active = back;
+      draw();
+      if (active === back) focus();
     });
   }
 }
