@@ -77,7 +77,7 @@ const context = {
 };
 
 api.signIn = () => context.signIn(t(session.state.account ? 'sign_in.ended' : 'sign_in.needed'));
-queue.addEventListener('uploaded', (event) => lists.add(/** @type {import('./upload-queue.js').UploadedEvent} */ (event).image));
+queue.addEventListener('uploaded', (event) => lists.add(/** @type {import('./types').UploadedEvent} */ (event).image));
 addEventListener('beforeunload', (event) => {
   if (queue.busy) event.preventDefault();
 });

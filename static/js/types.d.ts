@@ -91,6 +91,30 @@ export type Upload = {
 export type UploadFields = { visibility?: Visibility; description: string };
 /** Sends a file and says what came of it; `moved` is called when bytes have arrived. Goes on where an earlier one stopped. */
 export type Transfer = (api: API, upload: Upload, moved: () => void) => Promise<{ body: Image; duplicate: boolean }>;
+/**
+ * Dispatches `change` whenever anything of `items` has, an UploadedEvent `uploaded` for each new picture and `edited` for
+ * each changed one, and `choose` for somebody who wants the file chooser; its `detail` is `folder` or `camera` for those.
+ */
+export interface Queue extends EventTarget {
+  /** In the order they were added. */
+  items: Upload[];
+  /** Bytes that a file may have, as far as is known. */
+  most: number;
+  /** Whether anything is still to be sent. */
+  readonly busy: boolean;
+  /** Those in any of the states. */
+  in: (...states: Upload['state'][]) => Upload[];
+  add: (files: Iterable<File>, fields?: Partial<UploadFields>) => void;
+  /** Sends what failed, or is paused, now. */
+  retry: (uploads: Upload[], tries?: number) => void;
+  /** Takes uploads out; of those that are not finished also what has arrived. */
+  remove: (uploads: Upload[]) => void;
+  /** Says something of a picture: it goes along with the file, or changes what is there already. */
+  edit: (upload: Upload, fields: Partial<UploadFields>) => Promise<void>;
+  /** Forgets all, as when somebody else signs in. */
+  forget: () => void;
+}
+export type UploadedEvent = Event & { image: Image };
 
 /** What every page and component works with. */
 export type Context = {

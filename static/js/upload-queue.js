@@ -3,14 +3,11 @@
 import { Problem } from './problem.js';
 import { transfer } from './upload-transfer.js';
 
-/** @import { Image, Upload, UploadFields } from './types' */
-/** @typedef {Event & { image: Image }} UploadedEvent */
+/** @import { Queue, Upload } from './types' */
 
-/** Dispatches `change`, an UploadedEvent `uploaded` or `edited`, and `choose` for those who want the file chooser. */
+/** @implements {Queue} */
 export class UploadQueue extends EventTarget {
-  /** @type {Upload[]} */
-  items = [];
-  /** Bytes that a file may have. */
+  items = /** @type {Upload[]} */ ([]);
   most = Infinity;
 
   /** @param {import('./api.js').API} api */
@@ -20,46 +17,46 @@ export class UploadQueue extends EventTarget {
     this.send = send;
     this.online = () => where.navigator.onLine;
     where.addEventListener('online', () => this.retry(this.in('paused')));
-    where.addEventListener('offline', () => this.items.forEach(({ abort }) => abort.abort()));
-    where.addEventListener('pagehide', () => this.items.forEach(this.#drop));
+    where.addEventListener('offline', () => this.#abort(this.items));
+    where.addEventListener('pagehide', () => this.#drop(this.items));
   }
 
   get busy() {
     return this.in('waiting', 'sending', 'paused').length > 0;
   }
 
-  /** @param {...Upload['state']} states */
+  /** @type {Queue['in']} */
   in(...states) {
     return this.items.filter(({ state }) => states.includes(state));
   }
 
-  /** @param {Iterable<File>} files @param {Partial<UploadFields>} [fields] */
+  /** @type {Queue['add']} */
   add(files, fields) {
     for (const file of files) {
       const code = foretell(file, this.most);
       this.items.push({
-        id: Date.now() + Math.random().toString(36), file, fields: { description: '', ...fields }, edits: 0, remote: '', sent: 0, speed: 0, tries: 0,
-        abort: new AbortController(), state: code ? 'foretold' : 'waiting', error: code && new Problem({ code, status: 0 }),
+        id: Date.now() + Math.random().toString(36), file, fields: { description: '', ...fields }, edits: 0, remote: '', sent: 0, speed: 0,
+        tries: 0, abort: new AbortController(), state: code ? 'foretold' : 'waiting', error: code && new Problem({ code, status: 0 }),
       });
     }
     this.#changed();
   }
 
-  /** @param {Upload[]} uploads */
+  /** @type {Queue['retry']} */
   retry(uploads, tries = 0) {
     for (const upload of uploads) Object.assign(upload, { state: 'waiting', tries });
     this.#changed();
   }
 
-  /** Takes uploads out, with what has arrived of the unfinished. @param {Upload[]} uploads */
+  /** @type {Queue['remove']} */
   remove(uploads) {
     this.items = this.items.filter((upload) => !uploads.includes(upload));
-    for (const { abort } of uploads) abort.abort();
-    uploads.forEach(this.#drop);
+    this.#abort(uploads);
+    this.#drop(uploads);
     this.#changed();
   }
 
-  /** Says something of a picture, along with the file or afterwards. @param {Upload} upload @param {Partial<UploadFields>} fields */
+  /** @type {Queue['edit']} */
   async edit(upload, fields) {
     Object.assign(upload.fields, fields);
     upload.edits++;
@@ -70,14 +67,12 @@ export class UploadQueue extends EventTarget {
     this.#changed('edited', upload.image);
   }
 
-  /** Forgets all, as when somebody else signs in. */
   forget() {
-    for (const { abort } of this.items.splice(0)) abort.abort();
+    this.#abort(this.items.splice(0));
     this.#changed();
   }
 
-  /** @param {Image} [image] */
-  #changed(type = 'change', image) {
+  #changed(type = 'change', image = {}) {
     const free = 3 - this.in('sending').length;
     if (this.online() || !this.in('paused').length) this.in('waiting').slice(0, free).forEach((upload) => this.#run(upload));
     this.dispatchEvent(Object.assign(new Event(type), { image }));
@@ -111,9 +106,15 @@ export class UploadQueue extends EventTarget {
     this.#changed();
   }
 
-  #drop = (/** @type {Upload} */ { remote, image }) => {
-    if (remote && !image) this.api.call('deleteUpload', { path: { id: remote }, keepalive: true }).catch(() => {});
-  };
+  /** @param {Upload[]} uploads */
+  #abort(uploads) {
+    for (const { abort } of uploads) abort.abort();
+  }
+
+  /** @param {Upload[]} uploads */
+  #drop(uploads) {
+    for (const { remote: id, image } of uploads) if (id && !image) this.api.call('deleteUpload', { path: { id }, keepalive: true }).catch(() => {});
+  }
 }
 
 /** What the server is going to say, by all appearances: it looks at the bytes. @param {File} file @param {number} most */

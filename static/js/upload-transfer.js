@@ -7,12 +7,9 @@
 import { t } from './i18n.js';
 import { Problem } from './problem.js';
 
-const LEAST = 2 ** 18;
-const MOST = 2 ** 23;
-
 /** @type {import('./types').Transfer} */
 export async function transfer(api, upload, moved) {
-  const { file, remote } = upload;
+  const { file, remote, fields } = upload;
   const { size } = file;
   const filename = file.name.replace(/[\p{Cc}/\\]/gu, '_');
   /** @type {(operation: import('./api.js').Operation, call?: object) => Promise<any>} */
@@ -20,10 +17,10 @@ export async function transfer(api, upload, moved) {
     const response = await api.send(operation, { path: { id: upload.remote }, signal: upload.abort.signal, ...more });
     return { body: await response.json(), duplicate: response.status === 200 };
   };
-  if (size <= 2 * LEAST) {
+  if (size <= 2 ** 19) {
     const body = new FormData();
     // The server reads in order. In a part's own file name browsers write a quote as %22.
-    for (const [name, value] of Object.entries({ ...upload.fields, filename })) if (value) body.append(name, value);
+    for (const [name, value] of Object.entries({ ...fields, filename })) if (value) body.append(name, value);
     body.append('file', await read(file));
     return call('uploadImage', { body, headers: { 'Idempotency-Key': `${upload.id}-${upload.edits}` } });
   }
@@ -35,15 +32,15 @@ export async function transfer(api, upload, moved) {
         throw error;
       });
     } else upload.remote = (await call('createUpload', { body: { size, filename } })).body.id;
-    for (let part = LEAST; upload.sent < size; moved()) {
+    for (let part = 2 ** 18; upload.sent < size; moved()) {
       const body = await read(file.slice(upload.sent, upload.sent + part));
       const start = performance.now();
       upload.sent = (await call('appendUpload', { body, headers: { 'Upload-Offset': upload.sent } })).body.offset;
       upload.speed = body.size * 1000 / (performance.now() - start);
       // About half a second each.
-      part = Math.min(MOST, Math.max(LEAST, upload.speed / 2 | 0));
+      part = Math.min(2 ** 23, Math.max(2 ** 18, upload.speed / 2 | 0));
     }
-    return await call('completeUpload', { body: upload.fields });
+    return await call('completeUpload', { body: fields });
   } catch (error) {
     if (!remote || Object(error).status !== 404) throw error;
     // The server no longer has it.

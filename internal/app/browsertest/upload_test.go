@@ -56,6 +56,7 @@ func testUploadWays(t *testing.T, c *chromium) {
 		b.waitText(".zone-title", b.words(map[bool]string{true: "Choose pictures", false: "Drop pictures or folders anywhere"}[b.device.touched()],
 			map[bool]string{true: "Выбрать снимки", false: "Перетащите сюда"}[b.device.touched()]))
 		b.look("home-member-" + b.language)
+		b.audit("home")
 		if camera := eval[bool](b, "$('[data-kind=camera]').checkVisibility()"); camera != b.device.touched() {
 			t.Errorf("the button for a photo is there: %v", camera)
 		}
@@ -90,6 +91,8 @@ func testUploadWays(t *testing.T, c *chromium) {
 		b.wait("the other to be done", row(photos[3].name, "done"))
 		b.waitText("#tray summary", b.words("2 pictures uploaded", "Загружены 2 снимка"))
 		b.look("tray-" + b.language)
+		b.click("$('summary', " + row(photos[0].name, "duplicate") + ")")
+		b.audit("tray")
 
 		// What is said afterwards is said to the server.
 		done := row(photos[3].name, "done")
@@ -153,6 +156,7 @@ func testUploadRefused(t *testing.T, c *chromium) {
 	b.wait("the request's number", row("Request ", "failed"))
 	b.waitText("#tray summary", "4 failed")
 	b.look("refused")
+	b.audit("refused")
 
 	// It was only a guess: the server has the last word.
 	b.click("named('button', 'Send anyway', " + row("notes.txt", "foretold") + ")")
@@ -251,6 +255,7 @@ func testUploadSession(t *testing.T, c *chromium) {
 	b.open("/")
 	b.waitText("h1", "A good home for your pictures")
 	b.look("home-visitor")
+	b.audit("home-visitor")
 	b.drop(photograph("mine.jpg", 3))
 	b.waitText("dialog", "Sign in, and your pictures are uploaded.")
 	signInAtDialog(b, p)
@@ -260,8 +265,8 @@ func testUploadSession(t *testing.T, c *chromium) {
 
 func signInAtDialog(b *tab, p *person) {
 	b.t.Helper()
-	b.click("$('dialog [name=name]')")
-	b.press(p.name)
+	b.wait("the form", "$('dialog [name=password]')?.checkVisibility()")
+	eval[any](b, "($('dialog [name=name]').value = "+quote(p.name)+", 1)") // the page may know it already
 	b.click("$('dialog [name=password]')")
 	b.press(password + kb.Enter)
 	b.wait("the dialog to close", "!$('dialog')")

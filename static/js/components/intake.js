@@ -16,28 +16,24 @@ export function mountUploads(context) {
   mountTray(context);
   instance.watch(({ settings }) => { queue.most = settings?.max_upload_bytes ?? Infinity; });
 
-  const add = async (/** @type {File[]} */ files) => {
-    if (!files.length || (session.state.account === null && !await context.signIn(t('upload.sign_in')))) return;
+  /** @param {any[]} files @param {any[]} [inside] what was in folders, where other files lie too */
+  const add = async (files, inside = []) => {
+    const found = inside.filter((file) => file.name[0] !== '.' && !foretell(file, Infinity) && (file.type || /\.(hei[cf]|avif|tiff?)$/i.test(file.name)));
+    if (found.length < inside.length) context.toast(t('upload.left_out', { count: inside.length - found.length }));
+    const all = [...files, ...found].filter(Boolean);
+    if (!all.length || (session.state.account === null && !await context.signIn(t('upload.sign_in')))) return;
     const { account } = session.state;
-    queue.add(files, { visibility: localStorage[visibilityKey(account)] ?? account?.default_visibility });
+    queue.add(all, { visibility: localStorage[visibilityKey(account)] ?? account?.default_visibility });
   };
-  /** Leaves out what else lies in folders. @param {File[]} files */
-  const pictures = (files) => {
-    const found = files.filter((file) => /^[^.].*\.(?!txt$)\w+$/.test(file.name) && !foretell(file, Infinity) && (file.type || /(hei[cf]|avif|tiff?)$/i.test(file.name)));
-    if (found.length < files.length) context.toast(t('upload.left_out', { count: files.length - found.length }));
-    return found;
-  };
-
-  queue.addEventListener('choose', (event) => {
-    const { detail } = /** @type {CustomEvent} */ (event);
+  queue.addEventListener('choose', (/** @type {any} */ { detail }) => {
     input.webkitdirectory = detail === 'folder';
     input.toggleAttribute('capture', detail === 'camera');
+    input.value = ''; // so that the same can be chosen again
     input.click();
   });
   input.addEventListener('change', () => {
     const files = [...input.files ?? []];
-    void add(input.webkitdirectory ? pictures(files) : files);
-    input.value = ''; // so that the same can be chosen again
+    void (input.webkitdirectory ? add([], files) : add(files));
   });
   for (const type of /** @type {const} */ (['dragover', 'dragleave', 'drop'])) {
     document.addEventListener(type, async (event) => {
@@ -48,15 +44,10 @@ export function mountUploads(context) {
       overlay.hidden = type === 'drop' || (type === 'dragleave' && !event.relatedTarget);
       overlay.textContent = t('upload.drop');
       if (type !== 'drop') return;
-      const files = [];
-      const inside = [];
       // All has to be asked for before the first wait.
-      for (const item of items) {
-        const entry = item.webkitGetAsEntry();
-        if (entry?.isDirectory) inside.push(filesIn(entry));
-        else files.push(item.getAsFile());
-      }
-      void add([...files.filter(Boolean), ...pictures((await Promise.all(inside)).flat())]);
+      const files = Array.from(items, (item) => !item.webkitGetAsEntry()?.isDirectory && item.getAsFile());
+      const inside = await Promise.all(Array.from(items, (item) => item.webkitGetAsEntry()).filter((entry) => entry?.isDirectory).map(filesIn));
+      void add(files, inside.flat());
     });
   }
   document.addEventListener('paste', (event) => {

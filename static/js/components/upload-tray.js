@@ -15,27 +15,26 @@ import { requestLine } from './notice.js';
 /** @param {Context} context */
 export function mountTray({ lists, queue, router, toast }) {
   const tray = find(document, '#tray');
-  const [status, line, whole, rows, more] = /** @type {any[]} */ ([...tray.querySelectorAll('[role], summary span, progress, ul, .tray-more')]);
+  const [status, summary, line, whole, rows, more] = parts(tray, '[role], summary, summary span, progress, ul, .tray-more');
   let due = 0;
   const update = () => {
     due = 0;
-    const { busy, items } = queue;
+    const { busy, items: { length: count } } = queue;
     const sending = queue.in('sending');
-    const finished = queue.in('done', 'duplicate');
     const failed = queue.in('failed', 'foretold');
+    const finished = queue.in('done', 'duplicate');
     // What is at work comes first, and of hundreds not all.
     const shown = [...sending, ...queue.in('paused'), ...failed, ...queue.in('waiting'), ...finished.reverse()].slice(0, 40);
-    const sum = (/** @type {(upload: Upload) => number} */ of) => items.map(of).reduce((a, b) => a + b, 0);
-    const speed = sum((upload) => (upload.state === 'sending' ? upload.speed : 0));
-    const outcome = [finished.length && t('upload.uploaded', { count: finished.length }), failed.length && t('upload.failed', { count: failed.length })]
-      .filter(Boolean).join(', ');
-    tray.hidden = !items.length;
-    whole.max = sum(({ file }) => file.size);
-    whole.value = sum(({ image, file, sent }) => (image ? file.size : sent));
-    write(line, busy ? t('upload.progress', { done: finished.length, count: items.length }) + (speed ? ` · ${formatSize(speed, true)}` : '') : outcome);
-    // Said at the beginning and at the end only.
-    write(status, busy ? t('upload.started', { count: items.length }) : outcome);
-    write(more, shown.length < items.length ? t('upload.more', { count: items.length - shown.length }) : '');
+    const speed = sending.reduce((sum, upload) => sum + upload.speed, 0);
+    const outcome = [['uploaded', finished.length], ['failed', failed.length]].flatMap(([name, n]) => (n ? t(`upload.${name}`, { count: n }) : [])).join(', ');
+    const said = busy ? t('upload.started', { count }) : outcome;
+    tray.hidden = !count;
+    whole.max = count;
+    whole.value = finished.length + failed.length + sending.reduce((sum, { sent, file }) => sum + sent / file.size, 0);
+    line.textContent = busy ? t('upload.progress', { done: finished.length, count }) + (speed ? ` · ${formatSize(speed, true)}` : '') : outcome;
+    more.textContent = shown.length < count ? t('upload.more', { count: count - shown.length }) : '';
+    // Only at the beginning and at the end.
+    if (status.textContent !== said) status.textContent = said;
     reconcile(rows, shown, { key: ({ id }) => id, create: makeRow });
     shown.forEach((upload, i) => fillRow(rows.children[i], upload));
   };
@@ -45,20 +44,20 @@ export function mountTray({ lists, queue, router, toast }) {
     speak(tray);
     later();
   });
-  queue.addEventListener('edited', (event) => {
-    lists.replace(/** @type {import('../upload-queue.js').UploadedEvent} */ (event).image);
+  queue.addEventListener('edited', (/** @type {any} */ { image }) => {
+    lists.replace(image);
     toast(t('upload.saved'));
-    later();
   });
   const of = (/** @type {any} */ target) => queue.items.filter(({ id }) => id === target.closest('li').dataset.key);
   onAction(tray, {
+    // The button goes, and the focus stays near.
     retry: (target) => {
       queue.retry(of(target));
-      find(tray, 'summary').focus();
+      summary.focus();
     },
     cancel: (target) => {
       queue.remove(of(target));
-      find(tray, 'summary').focus();
+      summary.focus();
     },
     retry_all: () => queue.retry(queue.in('failed', 'paused')),
     stop: () => queue.remove(queue.in('waiting', 'sending', 'paused')),
@@ -76,14 +75,13 @@ export function mountTray({ lists, queue, router, toast }) {
   }
 }
 
-const write = (/** @type {Element} */ target, /** @type {string} */ text) => {
-  if (target.textContent !== text) target.textContent = text;
-};
+/** In the order in which they stand. @param {ParentNode} root @param {string} selector @returns {any[]} */
+const parts = (root, selector) => [...root.querySelectorAll(selector)];
 
 /** @param {Upload} upload */
 function makeRow({ file, fields }) {
   const row = stencil('upload').firstElementChild;
-  const [img, name, progress, visibility] = row.querySelectorAll('img, a, progress, select');
+  const [img, name, progress, visibility] = parts(row, 'img, a, progress, select');
   img.src = URL.createObjectURL(file);
   name.textContent = progress.ariaLabel = file.name;
   progress.max = file.size;
@@ -93,11 +91,13 @@ function makeRow({ file, fields }) {
 
 /** @param {HTMLElement} row @param {Upload} upload */
 function fillRow(row, { state, sent, speed, file: { size }, image, error, fields }) {
-  const [name, progress, words, description, visibility, copy] = /** @type {any[]} */ (
-    [...row.querySelectorAll('a, progress, .upload-state, input, select, [data-action=copy]')]);
+  const [name, progress, words, copy, description, visibility] = parts(row, 'a, progress, .upload-state, [data-action=copy], input, select');
   const failed = /failed|foretold/.test(state);
   progress.value = sent;
-  if (!failed) write(words, [image || !sent ? formatSize(size) : `${formatSize(sent)} / ${formatSize(size)}`, t(`upload.is_${state}`), speed && formatSize(speed, true)].filter(Boolean).join(' · '));
+  if (!failed) {
+    words.textContent = [sent && !image ? `${formatSize(sent)} / ${formatSize(size)}` : formatSize(size), t(`upload.is_${state}`),
+      speed && state === 'sending' && formatSize(speed, true)].filter(Boolean).join(' · ');
+  }
   if (row.dataset.state === state) return;
   row.dataset.state = state;
   if (failed) render(words, html`${explain(error)}${requestLine(error)}`);
