@@ -91,23 +91,34 @@ export type Context = {
 /** Fills an empty element; whatever it listens to ends with the signal. */
 export type Page = (root: HTMLElement, context: Context, params: Record<string, string>, signal: AbortSignal) => void;
 
-/** What a form does with what was typed, by name; it returns what to show when that has succeeded. */
-export type Send = (values: any, form: HTMLFormElement) => Promise<Markup | void>;
+// Names that modules need no import for, which would be bytes in each of them.
+declare global {
+  type KadrPage = Page;
+  type KadrContext = Context;
 
-/** Fills an element with a form of the fields that form.js knows by their keys; `look` is the button's class. */
-export type MountForm = (root: HTMLElement, keys: readonly string[], values: object, action: string, send: Send,
-  look?: string) => HTMLFormElement;
+  /** Fills an element with a form of the fields that form.js knows by their keys. `send` gets what was typed, by name, and
+   *  returns what to show when that has succeeded; `look` is the button's class. */
+  type MountForm = (root: HTMLElement, keys: readonly string[], values: object, action: string,
+    send: (values: any, form: HTMLFormElement) => Promise<Markup | void>, look?: string) => HTMLFormElement;
 
-/** `mode` is `sign-in` or `register`, `known` has the name; `done` comes when somebody is signed in. */
-export type MountAuthForm = (root: HTMLElement, context: Context, mode: string, known?: Account | null, done?: () => void) => void;
+  /** `mode` is `sign-in` or `register`, `known` has the name; `done` comes when somebody is signed in. */
+  type MountAuthForm = (root: HTMLElement, context: Context, mode: string, known?: Account | null, done?: () => void) => void;
 
-/** Fills a section of the settings. `change` is a PATCH to the account as it was read: 412 when it is another by now. */
-export type Section = (root: HTMLElement, context: Context, account: Account,
-  change: (body: Schemas['AccountPatch']) => Promise<void>) => void;
+  /** Fills a section of the settings. `change` is a PATCH to the account as it was read: 412 when it is another by now. */
+  type Section = (root: HTMLElement, context: Context, account: Account,
+    change: (body: Schemas['AccountPatch']) => Promise<void>) => void;
 
-/** A form in a card of its own. */
-export type SectionForm = (root: HTMLElement, key: string, keys: readonly string[], values: object, send: Send,
-  look?: string) => HTMLFormElement;
+  /** A form in a card of its own. */
+  type SectionForm = (root: HTMLElement, key: string, keys: readonly string[], values: object,
+    send: (values: any, form: HTMLFormElement) => Promise<Markup | void>, look?: string) => HTMLFormElement;
+
+  /** A list whose rows `operation` ends: of each, its name and more about it. */
+  type Rows = <Item extends { id: string; current?: boolean }>(items: readonly Item[], operation: string,
+    tell: (item: Item) => [string, string]) => Markup;
+
+  /** Fills a card with what the server has, and returns what does so again. Buttons in it may end some of that first. */
+  type Fill = (root: HTMLElement, api: API, draw: () => Promise<Markup>) => (operation?: any, ids?: string) => Promise<void>;
+}
 
 /** Finds the element of a type (any HTML element unless given) by a selector, or throws. */
 export type Find = <T extends HTMLElement = HTMLElement>(root: ParentNode, selector: string, type?: new () => T) => T;

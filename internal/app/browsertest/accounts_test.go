@@ -27,7 +27,7 @@ func (b *tab) fill(input, text string) {
 // submit presses the button of a form, named by one of its fields.
 func (b *tab) submit(input string) {
 	b.t.Helper()
-	b.click("$('.form > .button', " + input + ".closest('main, dialog'))")
+	b.click("$('.form > .button', " + input + ".form)")
 }
 
 // waitFault waits for a text at a field, which then is marked and has the focus.
