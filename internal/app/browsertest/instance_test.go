@@ -29,6 +29,7 @@ const password = "correct horse battery"
 // instance is the whole program, running, with a database and a folder of its own.
 type instance struct {
 	base   string // http://127.0.0.1:port, as the links have it
+	dir    string // its data
 	db     *testdb.DB
 	people atomic.Int64
 }
@@ -37,9 +38,9 @@ type instance struct {
 func newInstance(t *testing.T, settings ...string) *instance {
 	t.Helper()
 	address := freeAddress(t)
-	in := &instance{base: "http://" + address, db: testdb.New(t)}
+	in := &instance{base: "http://" + address, dir: t.TempDir(), db: testdb.New(t)}
 	environ := map[string]string{
-		"KADR_LISTEN": address, "KADR_PUBLIC_URL": in.base, "KADR_DATA_DIR": t.TempDir(),
+		"KADR_LISTEN": address, "KADR_PUBLIC_URL": in.base, "KADR_DATA_DIR": in.dir,
 		"KADR_DATABASE_URL": in.db.URL, "KADR_DATABASE_MAX_CONNS": "6", "KADR_DECODERS": "1",
 		"KADR_TRUSTED_PROXIES": "127.0.0.0/8", // so that each person can be at an address of their own
 	}

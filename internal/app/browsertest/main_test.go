@@ -19,7 +19,12 @@ func TestPages(t *testing.T) {
 	c := startChromium(t)
 	for name, story := range map[string]func(*testing.T, *chromium){
 		"FirstVisit":         testFirstVisit,
-		"DropAndPaste":       testDropAndPaste,
+		"UploadWays":         testUploadWays,
+		"UploadFolders":      testUploadFolders,
+		"UploadRefused":      testUploadRefused,
+		"UploadInParts":      testUploadInParts,
+		"UploadSession":      testUploadSession,
+		"UploadMany":         testUploadMany,
 		"NastyFileName":      testNastyFileName,
 		"PicturePage":        testPicturePage,
 		"MissingPictures":    testMissingPictures,
@@ -44,6 +49,10 @@ func TestPages(t *testing.T) {
 		"PagesElsewhere":     testPagesElsewhere,
 		"PagesOfAStranger":   testPagesOfAStranger,
 		"WatchSees":          testWatchSees,
+		"Grid":               testGrid,
+		"Selection":          testSelection,
+		"MyPictures":         testMyPictures,
+		"PersonPage":         testPersonPage,
 		"Harness":            testHarness,
 		"EveryPage":          testEveryPage,
 	} {
