@@ -43,7 +43,7 @@ const SECTIONS = {
       const { items } = await api.call('listSessions', { query: { limit: 100 } });
       const others = items.filter(({ current }) => !current).map(({ id }) => id);
       return html`${rows(items, 'deleteSession', ({ user_agent: agent, address, created_at, last_used_at }) =>
-        [[BROWSERS, SYSTEMS].map((names) => t(`settings.is_${names.find((name) => agent.includes(name))}`)).join(', '),
+        [[...new Set([BROWSERS, SYSTEMS].map((names) => t(`settings.is_${names.find((name) => agent.includes(name))}`)))].join(', '),
           t('settings.session', { address, made: time(created_at), used: time(last_used_at) })])}
         ${others[0] && html`<button class="button" data-action="deleteSession" data-ids="${others.join()}">${t('settings.others')}</button>`}`;
     });

@@ -48,6 +48,7 @@ function mountAuthForm(root, { api, instance, session, loadAccount }, mode, know
     if (session.state.error) throw session.state.error;
     done?.();
   });
+  if (known) find(form, '[name=password]').autofocus = true;
   if (!registers) return;
   const invite = find(form, '[name=invite_code]', HTMLInputElement);
   instance.watch(({ settings }) => {
