@@ -14,7 +14,7 @@ export const page = (root, context, _, signal) => {
   context.session.watch(({ account }) => account && context.router.go(/^\/(?![/\\\s])/.test(next) ? next : '/', { replace: true }), signal);
 };
 
-/** Asks who is here in the middle of something, which must not go on if that is somebody else. @param {KadrContext} context @param {string} [reason] */
+/** Asks who is here, in the middle of something, which must not go on if that is somebody else. @type {SignInDialog} */
 export async function signInDialog(context, reason) {
   const { router, session } = context;
   const { account } = session.state;
