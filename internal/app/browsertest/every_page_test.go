@@ -58,6 +58,13 @@ func (s *stage) places() []place {
 		{"picture-owner", member, "/p/" + s.newest().ID, "$('.owner')", nil},
 		{"not-found", visitor, "/p/" + never, "$('.message')", nil},
 		{"gone", visitor, "/p/" + s.deleted.ID, "$('.message')", nil},
+		{"sign-in", visitor, "/sign-in", "$('form')", nil},
+		{"register", visitor, "/register", "$('form')", nil},
+		{"settings-profile", member, "/settings#profile", "$('[name=confirm]')", nil},
+		{"settings-uploads", member, "/settings#uploads", "named('.card', '24')", nil},
+		{"settings-security", member, "/settings#security", "$('.rows mark')", nil},
+		{"settings-keys", member, "/settings#keys", "$('.rows')", nil},
+		{"settings-integrations", member, "/settings#integrations", "$$('.card').length === 6", nil},
 		{"upload-running", s.in.somebody, "/", "$('.mine .empty')", func(b *tab) {
 			b.slow(20_000, 50)
 			uploads(b)
