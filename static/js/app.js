@@ -1,6 +1,7 @@
 /** Puts the pages together: the server, the state, the addresses, and the frame around every page. */
 
 import { API, apiBase } from './api.js';
+import { mountUploads } from './components/intake.js';
 import { mountShell } from './components/shell.js';
 import { makeToast } from './components/toast.js';
 import { find } from './dom.js';
@@ -76,7 +77,7 @@ const context = {
 };
 
 api.signIn = () => context.signIn(t(session.state.account ? 'sign_in.ended' : 'sign_in.needed'));
-queue.addEventListener('uploaded', (event) => lists.add(/** @type {import('./upload-queue.js').UploadedEvent} */ (event).image));
+queue.addEventListener('uploaded', (event) => lists.add(/** @type {import('./types').UploadedEvent} */ (event).image));
 addEventListener('beforeunload', (event) => {
   if (queue.busy) event.preventDefault();
 });
@@ -92,8 +93,10 @@ const { visitor } = JSON.parse(document.querySelector('#kadr-data')?.textContent
 if (visitor) session.set({ account: null });
 else void context.loadAccount();
 api.call('getInstance').then((settings) => instance.set({ settings }), () => {}); // the server checks anyway
+router.current?.to().catch(() => {}); // begins to load what is shown next
 await loadLanguage();
 mountShell(context);
+mountUploads(context);
 router.start();
 if (navigator.serviceWorker && isSecureContext && !api.base) {
   // Without it the pages work as well, only not without a network.

@@ -2,7 +2,7 @@
 
 import type { components, operations } from '../../gen/browser/api';
 import type { API } from './api.js';
-import type { PictureLists, Store } from './store.js';
+import type { PictureList, PictureLists, Store } from './store.js';
 import type { Router } from './router.js';
 
 /** What the `html` tag makes. */
@@ -66,6 +66,56 @@ export type PictureListState = {
 /** `account` is null for a visitor, undefined until it is known; `error` is why it could not be found out. */
 export type Session = { account: Account | null | undefined; error: unknown };
 
+/** A file on its way to be a picture. */
+export type Upload = {
+  /** Random, and so also what an Idempotency-Key begins with. */
+  id: string;
+  file: File;
+  /** What is said of the picture, and how often that was changed. */
+  fields: UploadFields;
+  edits: number;
+  state: 'waiting' | 'sending' | 'paused' | 'done' | 'duplicate' | 'failed'
+    /** Not sent, for the page expects that the server will refuse it for `error`. */
+    | 'foretold';
+  /** Bytes that have arrived, and bytes per second. */
+  sent: number;
+  speed: number;
+  /** How often it was tried since a byte arrived. */
+  tries: number;
+  abort: AbortController;
+  /** The server's id of an upload in parts that is not finished. */
+  remote: string;
+  image?: Image;
+  error?: unknown;
+};
+export type UploadFields = { visibility?: Visibility; description: string };
+/** Sends a file and says what came of it; `moved` is called when bytes have arrived. Goes on where an earlier one stopped. */
+export type Transfer = (api: API, upload: Upload, moved: () => void) => Promise<{ body: Image; duplicate: boolean }>;
+/**
+ * Dispatches `change` whenever anything of `items` has, an UploadedEvent `uploaded` for each new picture and `edited` for
+ * each changed one, and `choose` for somebody who wants the file chooser; its `detail` is `folder` or `camera` for those.
+ */
+export interface Queue extends EventTarget {
+  /** In the order they were added. */
+  items: Upload[];
+  /** Bytes that a file may have, as far as is known. */
+  most: number;
+  /** Whether anything is still to be sent. */
+  readonly busy: boolean;
+  /** Those in any of the states. */
+  in: (...states: Upload['state'][]) => Upload[];
+  add: (files: Iterable<File>, fields?: Partial<UploadFields>) => void;
+  /** Sends what failed, or is paused, now. */
+  retry: (uploads: Upload[], tries?: number) => void;
+  /** Takes uploads out; of those that are not finished also what has arrived. */
+  remove: (uploads: Upload[]) => void;
+  /** Says something of a picture: it goes along with the file, or changes what is there already. */
+  edit: (upload: Upload, fields: Partial<UploadFields>) => Promise<void>;
+  /** Forgets all, as when somebody else signs in. */
+  forget: () => void;
+}
+export type UploadedEvent = Event & { image: Image };
+
 /** What every page and component works with. */
 export type Context = {
   api: API;
@@ -91,6 +141,11 @@ export type Context = {
 /** Fills an empty element; whatever it listens to ends with the signal. */
 export type Page = (root: HTMLElement, context: Context, params: Record<string, string>, signal: AbortSignal) => void;
 
+/** Finds the element of a type (any HTML element unless given) by a selector, or throws. */
+export type Find = <T extends HTMLElement = HTMLElement>(root: ParentNode, selector: string, type?: new () => T) => T;
+
+/** The ways in which a picture can be copied. */
+export type SnippetKind = 'link' | 'page' | 'markdown' | 'markdown_thumbnail' | 'html' | 'picture' | 'bbcode' | 'bbcode_thumbnail' | 'rst';
 /** What a form does with what was typed, by name; it returns what to show when that has succeeded. */
 export type Send = (values: any, form: HTMLFormElement) => Promise<Markup | void>;
 
@@ -109,14 +164,30 @@ export type Section = (root: HTMLElement, context: Context, account: Account,
 export type SectionForm = (root: HTMLElement, key: string, keys: readonly string[], values: object, send: Send,
   look?: string) => HTMLFormElement;
 
-/** Finds the element of a type (any HTML element unless given) by a selector, or throws. */
-export type Find = <T extends HTMLElement = HTMLElement>(root: ParentNode, selector: string, type?: new () => T) => T;
-
 /** What a layout needs to know of a picture. */
 export type Size = { readonly width: number; readonly height: number };
 
 /** A row of the grid: the pictures from `from` up to before `to`. `scale` is its height before rounding. */
 export type Row = { from: number; to: number; top: number; height: number; scale: number };
+
+/** Draws a list of pictures into an element. */
+export type MountGrid = (root: HTMLElement, context: Context, how: {
+  list: PictureList;
+  /** Whether the pictures are one's own: they can be selected, and say who sees them. */
+  selectable?: boolean;
+  /** What to say when there are none. */
+  empty: () => Markup;
+  signal: AbortSignal;
+}) => void;
+
+export type MountSelection = (root: HTMLElement, context: Context, how: {
+  list: PictureList;
+  /** What can be selected. */
+  items: () => readonly Image[];
+  /** Brings the focus back into the grid. */
+  focus: () => void;
+  signal: AbortSignal;
+}) => import('./components/selection.js').Selection;
 
 /** The ways in which a picture can be copied. */
 export type SnippetKind = 'link' | 'page' | 'markdown' | 'markdown_thumbnail' | 'html' | 'picture' | 'bbcode' | 'bbcode_thumbnail' | 'rst';

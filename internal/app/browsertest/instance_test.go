@@ -29,6 +29,7 @@ const password = "correct horse battery"
 // instance is the whole program, running, with a database and a folder of its own.
 type instance struct {
 	base   string // http://127.0.0.1:port, as the links have it
+	dir    string // its data
 	db     *testdb.DB
 	people atomic.Int64
 }
@@ -37,9 +38,9 @@ type instance struct {
 func newInstance(t *testing.T, settings ...string) *instance {
 	t.Helper()
 	address := freeAddress(t)
-	in := &instance{base: "http://" + address, db: testdb.New(t)}
+	in := &instance{base: "http://" + address, dir: t.TempDir(), db: testdb.New(t)}
 	environ := map[string]string{
-		"KADR_LISTEN": address, "KADR_PUBLIC_URL": in.base, "KADR_DATA_DIR": t.TempDir(),
+		"KADR_LISTEN": address, "KADR_PUBLIC_URL": in.base, "KADR_DATA_DIR": in.dir,
 		"KADR_DATABASE_URL": in.db.URL, "KADR_DATABASE_MAX_CONNS": "6", "KADR_DECODERS": "1",
 		"KADR_TRUSTED_PROXIES": "127.0.0.0/8", // so that each person can be at an address of their own
 	}
@@ -90,6 +91,7 @@ type person struct {
 	in      *instance
 	name    string
 	address string
+	agent   string // what the browser calls itself
 	http    *http.Client
 }
 
@@ -120,14 +122,20 @@ func (in *instance) somebody(t *testing.T) *person {
 // register makes an account and signs it in.
 func (in *instance) register(t *testing.T, name string) *person {
 	t.Helper()
+	p := &person{in: in, name: name, address: in.newAddress(), http: newClient(t)}
+	p.mustJSON(t, http.MethodPost, "/api/v1/accounts", map[string]string{"name": name, "password": password})
+	p.signIn(t)
+	return p
+}
+
+// newClient keeps cookies.
+func newClient(t *testing.T) *http.Client {
+	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &person{in: in, name: name, address: in.newAddress(), http: &http.Client{Timeout: patience, Jar: jar}}
-	p.mustJSON(t, http.MethodPost, "/api/v1/accounts", map[string]string{"name": name, "password": password})
-	p.signIn(t)
-	return p
+	return &http.Client{Timeout: patience, Jar: jar}
 }
 
 // signIn starts a session.
@@ -213,6 +221,9 @@ func (p *person) do(t *testing.T, method, link, contentType string, body []byte)
 		t.Fatal(err)
 	}
 	req.Header.Set("X-Forwarded-For", p.address)
+	if p.agent != "" {
+		req.Header.Set("User-Agent", p.agent)
+	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}

@@ -1,0 +1,32 @@
+/** The first page: for visitors what this is, for members a place to put pictures, for both what is new. */
+
+import { mountGrid } from '../components/grid.js';
+import { visibilityKey } from '../components/intake.js';
+import { errorNotice } from '../components/notice.js';
+import { onAction } from '../dom.js';
+import { html, render } from '../html.js';
+import { t } from '../i18n.js';
+import { stencil } from '../stencil.js';
+import { PictureList } from '../store.js';
+
+/** @type {import('../types').Page} */
+export const page = (root, context, _, signal) => {
+  const { api, instance, lists, queue, session } = context;
+  root.append(stencil('home'));
+  const [hero, zone, choice, trouble, feed] = /** @type {any[]} */ ([...root.querySelectorAll('.hero, .zone, select, .trouble, .feed')]);
+  session.watch(({ account, error }) => {
+    hero.hidden = account !== null;
+    zone.hidden = !account;
+    choice.value = localStorage[visibilityKey(account)] ?? account?.default_visibility;
+    render(trouble, html`${error && errorNotice(error, { retry: 'reload' })}`);
+  }, signal);
+  instance.watch(({ settings }) => { hero.dataset.registration = settings?.registration; }, signal);
+  choice.addEventListener('change', () => { localStorage[visibilityKey(session.state.account)] = choice.value; });
+  onAction(root, {
+    choose: ({ dataset }) => queue.dispatchEvent(new CustomEvent('choose', { detail: dataset.kind })),
+    reload: () => void context.loadAccount(),
+  }, signal);
+  const list = lists.get('feed', () => new PictureList((cursor) => api.call('listFeed', { query: { cursor, limit: 50 } }),
+    { has: ({ visibility }) => visibility === 'public', newestFirst: true }));
+  mountGrid(feed, context, { list, empty: () => html`<p>${t('home.empty')}</p>`, signal });
+};
