@@ -35,10 +35,13 @@ export function mountUploads(context) {
     const files = [...input.files ?? []];
     void (input.webkitdirectory ? add([], files) : add(files));
   });
+  // A picture of the page that is dragged looks like a file too.
+  let own = false;
+  for (const type of /** @type {const} */ (['dragstart', 'dragend'])) document.addEventListener(type, () => { own = type === 'dragstart'; });
   for (const type of /** @type {const} */ (['dragover', 'dragleave', 'drop'])) {
     document.addEventListener(type, async (event) => {
       const { items, types } = Object(event.dataTransfer);
-      if (!types?.includes('Files')) return;
+      if (own || !types?.includes('Files')) return;
       event.preventDefault();
       // A pointer that goes to nothing leaves the window.
       overlay.hidden = type === 'drop' || (type === 'dragleave' && !event.relatedTarget);
