@@ -16,6 +16,7 @@ dlv := go tool -modfile=.tools/dev/go.mod dlv
 node_bin := api/node_modules/.bin
 # A module of its own, so that Go's ./... leaves the Go code in npm's packages alone. It also marks a whole install.
 node_modules := api/node_modules/go.mod
+lighthouse_modules := .tools/lighthouse/node_modules/go.mod
 
 # Our own stamp instead of Go's: Go fails where git refuses a checkout that belongs to somebody else.
 version = $$([ -e .git ] && git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -107,6 +108,19 @@ bench: ## Kadr beside the limit, in one run, as ratios
 	@.ci/setup test
 	@$(go_build)
 	@go run $(BENCH) $(ARGS)
+
+# Speed again, so not part of verify.
+.PHONY: lighthouse
+lighthouse: $(lighthouse_modules) ## Lighthouse's judgement of the pages behind nginx, beside the goals; reports into build/lighthouse
+	@$(go_build)
+	@go run ./internal/lighthouse -chromium "$${KADR_CHROMIUM:-}" $(ARGS)
+
+.PHONY: screenshots
+screenshots: ## every page, light and dark, on a phone and a desktop, into build/screenshots (PHOTOS=folder for your own pictures)
+	@.ci/setup test
+	@rm -rf build/screenshots
+	@KADR_SCREENSHOTS='$(CURDIR)/build/screenshots' KADR_TEST_PHOTOS='$(if $(PHOTOS),$(abspath $(PHOTOS)))' \
+	  PKGS=./internal/app/browsertest RACE= .ci/test -count 1 -run 'TestPages/EveryPage' $(ARGS)
 
 # What the workflows in .github/ run: see the scripts. VERSION is the tag, such as v1.2.3.
 ##@ Release
@@ -203,7 +217,7 @@ fmt-check:
 
 .PHONY: clean
 clean: ## remove what was built; never the data
-	@rm -rf bin build api/node_modules __debug_bin*
+	@rm -rf bin build api/node_modules .tools/lighthouse/node_modules __debug_bin*
 
 .PHONY: setup-dev
 setup-dev:
@@ -212,6 +226,10 @@ setup-dev:
 .PHONY: setup-test
 setup-test:
 	@.ci/setup test
+
+$(lighthouse_modules): .tools/lighthouse/package.json .tools/lighthouse/package-lock.json .tools/lighthouse/.npmrc | setup-test
+	@cd .tools/lighthouse && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+	@echo 'module ignored' >$@
 
 $(node_modules): api/package.json api/package-lock.json api/.npmrc | setup-test
 	@cd api && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null

@@ -2,8 +2,10 @@ package static_test
 
 import (
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,5 +53,33 @@ func TestFilesAreWhole(t *testing.T) {
 	}
 	if checked < 20 {
 		t.Errorf("only %d links and imports were found: the test's patterns no longer fit the files", checked)
+	}
+}
+
+// mostScript is the most that all the scripts together may weigh, as they lie here: there is no build step to make them smaller.
+const mostScript = 80_000
+
+func TestScriptsAreSmall(t *testing.T) {
+	t.Parallel()
+	total, largest := 0, map[string]int{}
+	err := fs.WalkDir(static.Files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || path.Ext(name) != ".js" {
+			return err
+		}
+		text, err := fs.ReadFile(static.Files, name)
+		total += len(text)
+		largest[name] = len(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d bytes of JavaScript in %d files, of %d", total, len(largest), mostScript)
+	if total == 0 || total >= mostScript {
+		names := slices.SortedFunc(maps.Keys(largest), func(a, b string) int { return largest[b] - largest[a] })
+		for _, name := range names {
+			t.Logf("%6d %s", largest[name], name)
+		}
+		t.Errorf("%d bytes of JavaScript; they have to stay below %d", total, mostScript)
 	}
 }

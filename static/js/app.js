@@ -93,6 +93,7 @@ const { visitor } = JSON.parse(document.querySelector('#kadr-data')?.textContent
 if (visitor) session.set({ account: null });
 else void context.loadAccount();
 api.call('getInstance').then((settings) => instance.set({ settings }), () => {}); // the server checks anyway
+router.current?.to().catch(() => {}); // begins to load what is shown next
 await loadLanguage();
 mountShell(context);
 mountUploads(context);

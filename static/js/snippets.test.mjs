@@ -136,17 +136,17 @@ test('the page shows pictures from where it is itself', () => {
 });
 
 test('variants become the sources of a picture element, and the original their largest', () => {
-  assert.deepEqual(sourcesOf(image), [
+  assert.deepEqual(sourcesOf(image, localAddress), [
     { type: 'image/avif', srcset: '/i/abc.avif?v=1&w=320 320w, /i/abc.avif?v=1&w=640 640w, /i/abc.jpg 4032w' },
     { type: 'image/webp', srcset: '/i/abc.webp?v=1&w=320 320w, /i/abc.jpg 4032w' },
   ]);
-  assert.deepEqual(sourcesOf({ ...image, variants: [] }), []);
+  assert.deepEqual(sourcesOf({ ...image, variants: [] }, localAddress), []);
 });
 
 test('lists leave variants out: the thumbnail knows the other widths', () => {
   const listed = { ...image, variants: undefined, width: 1000, height: 750 };
-  assert.deepEqual(sourcesOf(listed),
+  assert.deepEqual(sourcesOf(listed, localAddress),
     [{ type: 'image/webp', srcset: '/i/abc.webp?v=1&w=320 320w, /i/abc.webp?v=1&w=640 640w, /i/abc.jpg 1000w' }]);
   // The thumbnail of what moves stands still.
-  assert.deepEqual(sourcesOf({ ...listed, thumbnail_url: 'https://k.example/i/abc.jpg?v=1&w=320' }), []);
+  assert.deepEqual(sourcesOf({ ...listed, thumbnail_url: 'https://k.example/i/abc.jpg?v=1&w=320' }, localAddress), []);
 });

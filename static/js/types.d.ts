@@ -2,7 +2,7 @@
 
 import type { components, operations } from '../../gen/browser/api';
 import type { API } from './api.js';
-import type { PictureLists, Store } from './store.js';
+import type { PictureList, PictureLists, Store } from './store.js';
 import type { Router } from './router.js';
 
 /** What the `html` tag makes. */
@@ -170,3 +170,31 @@ export type Size = { readonly width: number; readonly height: number };
 /** A row of the grid: the pictures from `from` up to before `to`. `scale` is its height before rounding. */
 export type Row = { from: number; to: number; top: number; height: number; scale: number };
 
+/** Draws a list of pictures into an element. */
+export type MountGrid = (root: HTMLElement, context: Context, how: {
+  list: PictureList;
+  /** Whether the pictures are one's own: they can be selected, and say who sees them. */
+  selectable?: boolean;
+  /** What to say when there are none. */
+  empty: () => Markup;
+  signal: AbortSignal;
+}) => void;
+
+export type MountSelection = (root: HTMLElement, context: Context, how: {
+  list: PictureList;
+  /** What can be selected. */
+  items: () => readonly Image[];
+  /** Brings the focus back into the grid. */
+  focus: () => void;
+  signal: AbortSignal;
+}) => import('./components/selection.js').Selection;
+
+/** The ways in which a picture can be copied. */
+export type SnippetKind = 'link' | 'page' | 'markdown' | 'markdown_thumbnail' | 'html' | 'picture' | 'bbcode' | 'bbcode_thumbnail' | 'rst';
+
+/**
+ * Puts the viewer into an element of the page; the answer shows a picture in it. One can turn to the picture's neighbours in the
+ * list; `turned` is told of it.
+ */
+export type MountViewer = (root: HTMLElement, context: Context, list: import('./store.js').PictureList | null, signal: AbortSignal,
+  turned: (image: Image) => void) => (image: Image) => Promise<void>;

@@ -49,6 +49,10 @@ func TestPages(t *testing.T) {
 		"PagesElsewhere":     testPagesElsewhere,
 		"PagesOfAStranger":   testPagesOfAStranger,
 		"WatchSees":          testWatchSees,
+		"Grid":               testGrid,
+		"Selection":          testSelection,
+		"MyPictures":         testMyPictures,
+		"PersonPage":         testPersonPage,
 		"Harness":            testHarness,
 		"EveryPage":          testEveryPage,
 	} {

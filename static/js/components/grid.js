@@ -1,6 +1,6 @@
-/** A list of pictures as a justified grid. Only the tiles near the window are in the page, however long the list is. */
+/** Pictures as a justified grid, of which only what is near the window is in the page. */
 
-import { onAction, find, icon } from '../dom.js';
+import { find, icon, onAction, reconcile } from '../dom.js';
 import { element, html, render } from '../html.js';
 import { t } from '../i18n.js';
 import { Layout } from '../justify.js';
@@ -9,95 +9,63 @@ import { drawThumbHash } from '../thumbhash.js';
 import { errorNotice } from './notice.js';
 import { hidden, mountSelection } from './selection.js';
 
-/** How far beyond the window tiles are drawn, in pixels. */
-const MARGIN = 800;
-
-/** What was opened from a list, to come back to. @type {WeakMap<object, string>} */
+/** The picture that was opened last from a list, to come back to. @type {WeakMap<object, string>} */
 const opened = new WeakMap();
 
-/**
- * Draws a list into an element of the page, and gets more of it as it is scrolled.
- * @param {HTMLElement} root
- * @param {import('../types').Context} context
- * @param {object} how
- * @param {import('../store.js').PictureList} how.list
- * @param {boolean} [how.selectable] whether they are one's own
- * @param {() => import('../types').Markup} how.empty what to say when there are none
- * @param {AbortSignal} how.signal
- */
+/** Draws a list, and gets more of it as one scrolls. @type {import('../types').MountGrid} */
 export function mountGrid(root, context, { list, selectable = false, empty, signal }) {
-  render(root, html`<ul class="grid" aria-label="${t('grid.label')}"></ul><div class="grid-foot"></div>`);
-  const grid = find(root, '.grid');
-  const foot = find(root, '.grid-foot');
-  /** @type {Map<string, { image: import('../types').Image, tile: HTMLElement, link: HTMLAnchorElement }>} */
-  const drawn = new Map();
-  let items = list.state.items;
+  render(root, html`<ul class="grid" aria-label="${t('grid.label')}"></ul><div></div>`);
+  const grid = find(root, 'ul');
+  let foot = find(root, 'div');
   let layout = new Layout(grid.clientWidth);
-  // The one picture that Tab leads to. It stays in the page, so that the focus does.
-  let active = opened.get(list) ?? '';
+  let { items } = list.state;
+  // Tab leads to one picture, which stays in the page, so that the focus does.
+  let active = '';
   let at = 0;
-  let range = '';
-  let kind = '';
+  let drawn = '';
+  let below = '';
+  const focus = () => find(grid, '[tabindex="0"]').focus({ preventScroll: true });
+  const shown = () => items.slice(0, layout.rows.at(-1)?.to ?? 0);
+  const selection = selectable ? mountSelection(root, context, { list, items: shown, focus, signal }) : null;
+  const topOf = () => -grid.getBoundingClientRect().top;
+  const indexOf = (/** @type {EventTarget | null} */ target) => Number(/** @type {Element} */ (target).closest('.tile')?.ariaPosInSet) - 1;
 
-  const focus = () => drawn.get(active)?.link.focus({ preventScroll: true });
-  const selection = selectable
-    ? mountSelection(root, context, { list, items: () => items.slice(0, layout.rows.at(-1)?.to), focus, signal }) : null;
-
-  /** @param {boolean} [anew] also when the same rows are to be seen */
-  const draw = (anew = false) => {
-    const top = -grid.getBoundingClientRect().top;
+  const draw = (anew = true) => {
     const { rows } = layout;
-    const first = layout.rowAt('top', top - MARGIN);
-    const last = layout.rowAt('top', top + window.innerHeight + MARGIN);
-    if (anew || range !== `${first} ${last}`) {
-      range = `${first} ${last}`;
+    const [first, last] = [-800, window.innerHeight + 800].map((by) => layout.rowAt('top', topOf() + by));
+    if (anew || drawn !== `${first} ${last}`) {
+      drawn = `${first} ${last}`;
       const focused = grid.contains(document.activeElement);
       const found = items.findIndex(({ id }) => id === active);
-      at = Math.max(0, Math.min(found < 0 ? at : found, (rows.at(-1)?.to ?? 0) - 1));
-      let there = layout.rowAt('from', at);
-      if (!focused && rows[there] && (there < first || there > last)) {
-        there = layout.rowAt('top', top + 99);
-        at = rows[there].from;
+      at = Math.max(0, Math.min(found < 0 ? at : found, shown().length - 1));
+      let row = layout.rowAt('from', at);
+      if (!focused && (row < first || row > last)) {
+        row = layout.rowAt('top', topOf() + 99);
+        at = rows[row].from;
       }
-      active = items[at]?.id ?? '';
-      const seen = rows.slice(first, last + 1);
-      if (there < first) seen.unshift(rows[there]);
-      if (there > last) seen.push(rows[there]);
-      const gone = new Set(drawn.keys());
-      for (const { from, to } of seen) for (let i = from; i < to; i++) gone.delete(items[i].id);
-      for (const id of gone) {
-        // What is still loading is no longer wanted.
-        find(/** @type {any} */ (drawn.get(id)).tile, 'img').removeAttribute('srcset');
-        drawn.get(id)?.tile.remove();
-        drawn.delete(id);
-      }
-      let next = grid.firstChild;
-      for (const row of seen) {
-        layout.boxes(row).forEach(({ left, width }, n) => {
-          const image = items[row.from + n];
-          let one = drawn.get(image.id);
-          if (one?.image !== image) {
-            if (next === one?.tile) next = next?.nextSibling ?? null;
-            one?.tile.remove();
-            one = { image, ...makeTile(image, selectable, context.api.base) };
-            drawn.set(image.id, one);
-          }
-          const { tile, link } = one;
-          Object.assign(tile.style, { transform: `translate(${left}px, ${row.top}px)`, width: `${width}px`, height: `${row.height}px` });
-          Object.assign(tile, { ariaPosInSet: row.from + n + 1, ariaSetSize: list.state.cursor === null ? items.length : -1 });
-          find(tile, 'img', HTMLImageElement).sizes = `${Math.ceil(Math.max(width, row.height * image.width / image.height))}px`;
-          link.tabIndex = image.id === active ? 0 : -1;
-          if (selection) {
-            tile.classList.toggle('selected', selection.ids.has(image.id));
-            tile.querySelector('.tile-check')?.setAttribute('aria-checked', String(selection.ids.has(image.id)));
-          }
-          if (tile === next) next = tile.nextSibling;
-          else grid.insertBefore(tile, next);
-        });
-      }
-      if (focused && !grid.contains(document.activeElement)) focus();
+      active = items[at]?.id;
+      const boxes = rows.filter((_, i) => i === row || (i >= first && i <= last)).flatMap((one) => layout.boxes(one));
+      const before = [...grid.children];
+      reconcile(grid, boxes, {
+        key: ({ index }) => items[index].id + items[index].updated_at + items[index].visibility,
+        create: ({ index }) => makeTile(items[index], selectable, context.api.base),
+      });
+      // What is still on its way to a tile that is gone is no longer wanted.
+      for (const tile of before) if (!tile.isConnected) find(tile, 'img').removeAttribute('srcset');
+      boxes.forEach(({ index, left, top, width, height }, i) => {
+        const tile = /** @type {HTMLElement} */ (grid.children[i]);
+        const image = items[index];
+        Object.assign(tile.style, { transform: `translate(${left}px, ${top}px)`, width: `${width}px`, height: `${height}px` });
+        Object.assign(tile, { ariaPosInSet: index + 1, ariaSetSize: list.state.cursor === null ? items.length : -1 });
+        const sizes = `${Math.ceil(Math.max(width, height * image.width / image.height))}px`;
+        const img = find(tile, 'img', HTMLImageElement);
+        if (img.sizes !== sizes) img.sizes = sizes;
+        find(tile, 'a').tabIndex = index === at ? 0 : -1;
+        selection?.mark(tile, image.id);
+      });
+      if (focused && rows[0] && !grid.contains(document.activeElement)) focus();
     }
-    if (!list.state.error && layout.height - top < window.innerHeight * 3) void list.more();
+    if (!list.state.error && layout.height - topOf() < window.innerHeight * 3) void list.more();
   };
 
   const update = () => {
@@ -106,74 +74,70 @@ export function mountGrid(root, context, { list, selectable = false, empty, sign
     items = ids.size ? list.state.items.filter(({ id }) => !ids.has(id)) : list.state.items;
     layout.update(items, cursor === null || Boolean(error));
     grid.style.height = `${layout.height}px`;
-    grid.hidden = !items.length;
-    const now = error ? 'error' : cursor !== null ? 'more' : items.length ? '' : 'empty';
-    if (now !== kind) {
-      kind = now;
-      render(foot, error ? errorNotice(error, { retry: 'retry' }) : now === 'empty' ? empty() : html`${now
-        && html`<div class="skeleton"><p class="sr-only">${t('common.loading')}</p>${Array.from({ length: 40 }, () => html`<i></i>`)}</div>`}`);
+    grid.hidden = !layout.height;
+    const kind = error ? 'error' : cursor !== null ? 'more' : items.length ? 'end' : 'empty';
+    if (below !== kind + layout.height) {
+      below = kind + layout.height;
+      // Made anew where it is, as what moves down is a shift of the layout.
+      const old = foot;
+      foot = element(html`<div class="grid-foot">${error ? errorNotice(error, { retry: 'retry' }) : kind === 'empty' ? empty() : kind === 'more'
+        && html`<div class="skeleton"><p class="sr-only">${t('common.loading')}</p>${Array.from({ length: 40 }, () => html`<i></i>`)}</div>`}</div>`);
+      old.replaceWith(foot);
     }
-    draw(true);
+    draw();
   };
 
   grid.addEventListener('click', (event) => {
-    const tile = event.target instanceof Element && event.target.closest('.tile');
-    const index = items.findIndex(({ id }) => drawn.get(id)?.tile === tile);
-    if (!tile || index < 0) return;
-    active = items[index].id;
-    if (selection?.clicked(event, index)) return;
+    const index = indexOf(event.target);
+    if (!(index >= 0) || selection?.clicked(event, index)) return;
     context.lists.current = list;
-    opened.set(list, active);
+    opened.set(list, items[index].id);
+  });
+  grid.addEventListener('focusin', ({ target }) => {
+    active = items[indexOf(target)].id;
+    draw();
   });
   grid.addEventListener('keydown', (event) => {
-    if (event.altKey || event.ctrlKey || event.metaKey || !layout.rows.length) return;
-    if (event.key === ' ' && selection) {
-      event.preventDefault();
-      selection.pick(at, event.shiftKey);
-      return;
-    }
-    const to = layout.step(at, event.key, window.innerHeight);
+    const { key, shiftKey } = event;
+    const to = event.altKey || event.ctrlKey || event.metaKey ? undefined
+      : key === ' ' && selection ? at : layout.step(at, key, window.innerHeight);
     if (to === undefined) return;
     event.preventDefault();
-    if (event.shiftKey) selection?.extend(at, to);
+    if (key === ' ') return selection?.pick(at, shiftKey);
+    if (shiftKey) selection?.extend(at, to);
     active = items[to].id;
-    draw(true);
+    draw();
     focus();
-    drawn.get(active)?.tile.scrollIntoView({ block: 'nearest' });
+    find(grid, ':focus').closest('li')?.scrollIntoView({ block: 'nearest' });
   });
-  // By mouse or by a screen reader the focus comes to any tile.
-  grid.addEventListener('focusin', ({ target }) => {
-    for (const [id, { link }] of drawn) if (link === target) active = id;
-    at = items.findIndex(({ id }) => id === active);
-    for (const [id, { link }] of drawn) link.tabIndex = id === active ? 0 : -1;
-  });
-  // The placeholder would be seen through a transparent picture.
+  // A placeholder would be seen through a transparent picture.
   grid.addEventListener('load', ({ target }) => /** @type {Element} */ (target).previousElementSibling?.remove(), true);
-  onAction(foot, { retry: () => void list.more() }, signal);
+  onAction(root, { retry: () => void list.more() }, signal);
   window.addEventListener('online', () => list.state.error && list.more(), { signal });
-  window.addEventListener('scroll', () => draw(), { signal, passive: true });
-  const sizes = new ResizeObserver(() => {
-    const { clientWidth: width } = grid;
-    if (!width || width === layout.width) return draw();
-    const top = -grid.getBoundingClientRect().top;
-    const row = layout.rows[layout.rowAt('top', top)];
-    layout = new Layout(width);
+  window.addEventListener('scroll', () => draw(false), { signal });
+  const resized = new ResizeObserver(() => {
+    const { clientWidth } = grid;
+    if (!clientWidth || clientWidth === layout.width) return draw(false);
+    const row = layout.rows[layout.rowAt('top', topOf())];
+    const far = topOf();
+    layout = new Layout(clientWidth);
     update();
     // What was on top stays there.
-    if (top > 0 && row) window.scrollBy(0, layout.rows[layout.rowAt('from', row.from)].top - row.top);
+    if (far > 0 && row) window.scrollBy(0, layout.rows[layout.rowAt('from', row.from)].top - row.top);
   });
-  sizes.observe(grid);
-  sizes.observe(document.documentElement);
-  signal.addEventListener('abort', () => sizes.disconnect());
+  resized.observe(grid);
+  resized.observe(document.documentElement);
+  signal.addEventListener('abort', () => resized.disconnect());
   list.watch(update, signal);
   hidden.addEventListener('change', update, { signal });
-  selection?.addEventListener('change', () => draw(true));
-  if (opened.has(list)) {
-    // After the router scrolled to where one was.
+  selection?.addEventListener('change', () => draw());
+  const back = opened.get(list);
+  // After the router has scrolled to where one was.
+  if (back) {
     queueMicrotask(() => {
+      active = back;
       draw();
-      const box = drawn.get(active)?.tile.getBoundingClientRect();
-      if (box && box.bottom > 0 && box.top < window.innerHeight) focus();
+      if (active === back) focus();
     });
   }
 }
@@ -182,16 +146,15 @@ export function mountGrid(root, context, { list, selectable = false, empty, sign
 function makeTile(image, mine, base) {
   const name = image.description || nameOf(image);
   const small = localAddress(image.thumbnail_url, base);
-  // The narrowest is the address as it is; nothing is made larger than the picture.
-  const srcset = [320, 640, 1280].filter((width, i) => !i || image.width * 2 > width)
+  const srcset = [320, 640, 1280].filter((width) => width < image.width * 2 || width === 320)
     .map((width) => `${small.replace(/\bw=320$/, `w=${width}`)} ${Math.min(width, image.width)}w`).join(', ');
-  // Thumbnails do not move, and only those of what does are no WebP.
-  const moves = !/\.webp\b/.test(small);
-  const tile = element(html`<li class="tile"><a href="/p/${image.id}"><canvas></canvas><img srcset="${srcset}" src="${small}" alt="${name}"
-    loading="lazy" decoding="async"></a>${mine && html`<button type="button" class="tile-check" role="checkbox" tabindex="-1"
-    aria-label="${t('selection.pick', { name })}"></button>`}<span class="tile-badges">${moves && html`<span>${
-    image.media_type === 'image/gif' ? 'GIF' : t('grid.animated')}</span>`}${mine && image.visibility !== 'public'
-    && html`<span role="img" aria-label="${t(`pictures.${image.visibility}`)}">${icon(image.visibility === 'private' ? 'lock' : 'link')}</span>`}</span></li>`);
+  const tile = element(html`<li class="tile"><a href="/p/${image.id}"><canvas></canvas><img srcset="${srcset}" alt="${name}" loading="lazy"
+    decoding="async"></a>${mine && html`<button type="button" class="tile-check" role="checkbox" tabindex="-1"
+    aria-label="${t('selection.pick', { name })}"></button>`}<span class="tile-badges">${
+    // Thumbnails are stills, and no WebP only where the picture moves.
+    !/\.webp\b/.test(small) && html`<span>${image.media_type === 'image/gif' ? 'GIF' : t('grid.animated')}</span>`}${
+    mine && image.visibility !== 'public' && html`<span role="img" aria-label="${t(`pictures.${image.visibility}`)}">${
+    icon(image.visibility === 'private' ? 'lock' : 'link')}</span>`}</span></li>`);
   drawThumbHash(find(tile, 'canvas', HTMLCanvasElement), image.placeholder);
-  return { tile, link: find(tile, 'a', HTMLAnchorElement) };
+  return tile;
 }

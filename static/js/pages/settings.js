@@ -69,7 +69,7 @@ const SECTIONS = {
         const values = Object({ base: api.base || location.origin, key, program });
         return once(template.replace(/\{\{(\w+)\}\}/g, (_, value) => type === 'sh' ? values[value].replaceAll("'", "'\\''")
           : JSON.stringify(values[value]).slice(1, -1)), `kadr-${program}.${type}`);
-      });
+      }, '');
     }
   },
 };
