@@ -15,14 +15,6 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// words are what the pages of these stories say, in the tab's language.
-func (b *tab) words(english, russian string) string {
-	if b.language == "ru" {
-		return russian
-	}
-	return english
-}
-
 // row is the expression for the row of a file in the tray, in a state.
 func row(name, state string) string {
 	return fmt.Sprintf("named('.upload[data-state=%s]', %s)", state, quote(name))
@@ -53,7 +45,7 @@ func testUploadWays(t *testing.T, c *chromium) {
 		p := in.somebody(t)
 		b.signIn(p)
 		b.open("/")
-		b.waitText(".zone-title", b.words(map[bool]string{true: "Choose pictures", false: "Drop pictures or folders anywhere"}[b.device.touched()],
+		b.waitText(".zone-title", b.says(map[bool]string{true: "Choose pictures", false: "Drop pictures or folders anywhere"}[b.device.touched()],
 			map[bool]string{true: "Выбрать снимки", false: "Перетащите сюда"}[b.device.touched()]))
 		b.look("home-member-" + b.language)
 		b.audit("home")
@@ -67,7 +59,7 @@ func testUploadWays(t *testing.T, c *chromium) {
 		b.choose(func() { b.click("$('.zone-choose')") }, photos[0])
 		b.wait("it to be done", row(photos[0].name, "done"))
 		b.wait("it in the feed", "loaded($('.feed img'))")
-		b.waitText(".upload-state", b.words("Uploaded", "Загружено"))
+		b.waitText(".upload-state", b.says("Uploaded", "Загружено"))
 
 		// On a phone there is a camera.
 		if b.device.touched() {
@@ -84,7 +76,7 @@ func testUploadWays(t *testing.T, c *chromium) {
 
 		// Dropped far from the zone, with the page lit up meanwhile.
 		b.dragIn(save(t, photos[1:3])...)
-		b.waitText("#drop", b.words("Drop them to upload", "Отпустите, чтобы загрузить"))
+		b.waitText("#drop", b.says("Drop them to upload", "Отпустите, чтобы загрузить"))
 		b.picture("dragging-" + b.language + "-" + string(b.device))
 		b.letGo()
 		b.wait("the page not to be lit up", "!$('#drop').checkVisibility()")
@@ -97,15 +89,15 @@ func testUploadWays(t *testing.T, c *chromium) {
 
 		// Browsers call every pasted picture image.png.
 		b.pasteFiles(file{name: "image.png", mediaType: "image/png", bytes: ring(t, "").bytes})
-		b.wait("the pasted picture under a name of its own", row(b.words("Pasted 20", "Из буфера 20"), "done"))
+		b.wait("the pasted picture under a name of its own", row(b.says("Pasted 20", "Из буфера 20"), "done"))
 
 		// Chosen from the head of another page, and once more: that is an outcome too.
 		b.open("/settings")
 		b.choose(func() { b.click("$('[data-action=upload]')") }, photos[0], photos[3])
 		b.wait("it to be known", row(photos[0].name, "duplicate"))
-		b.waitText(".upload-state", b.words("Already in your pictures", "Уже есть у вас"))
+		b.waitText(".upload-state", b.says("Already in your pictures", "Уже есть у вас"))
 		b.wait("the other to be done", row(photos[3].name, "done"))
-		b.waitText("#tray summary", b.words("2 pictures ready", "2 снимка готовы"))
+		b.waitText("#tray summary", b.says("2 pictures ready", "2 снимка готовы"))
 		b.look("tray-" + b.language)
 		b.click("$('summary', " + row(photos[0].name, "duplicate") + ")")
 		b.audit("tray")
@@ -115,7 +107,7 @@ func testUploadWays(t *testing.T, c *chromium) {
 		b.click("$('summary', " + done + ")")
 		b.click("$('input', " + done + ")")
 		b.press("A lighthouse <b>" + kb.Tab)
-		b.waitText("#toast", b.words("Saved", "Сохранено"))
+		b.waitText("#toast", b.says("Saved", "Сохранено"))
 		link := eval[string](b, "$('.upload-name', "+done+").getAttribute('href')")
 		status, body := p.get(t, in.base+"/api/v1/images/"+strings.TrimPrefix(link, "/p/"))
 		if status != http.StatusOK || !bytes.Contains(body, []byte(`A lighthouse \u003cb\u003e`)) || !bytes.Contains(body, []byte(`"public"`)) {
@@ -259,7 +251,7 @@ func testUploadSession(t *testing.T, c *chromium) {
 		b.drop(large)
 		b.wait("bytes to have arrived", "$('.upload[data-state=sending] progress')?.value > 0")
 		p.signOutEverywhere(t)
-		b.waitText("dialog", b.words("Your session has ended.", "Сеанс закончился."))
+		b.waitText("dialog", b.says("Your session has ended.", "Сеанс закончился."))
 		b.slow(0, 0)
 		b.picture("session-ended-" + b.language + "-" + string(b.device))
 		signInAtDialog(b, p)
