@@ -207,6 +207,12 @@ func testUploadInParts(t *testing.T, c *chromium) {
 	b.click("$('input', named('.upload', 'grain-0.png'))")
 	b.press("Nothing but grain" + kb.Tab)
 
+	// Another that is still being typed while the rows come and go.
+	last := "named('.upload', 'grain-4.png')"
+	b.click("$('summary', " + last + ")")
+	b.click("$('input', " + last + ")")
+	b.press("Still being")
+
 	b.offline(true)
 	b.wait("all to wait", "$$('.upload[data-state=paused]').length === 3 && !$('.upload[data-state=sending]')")
 	b.waitText("#offline", "You are offline")
@@ -220,15 +226,20 @@ func testUploadInParts(t *testing.T, c *chromium) {
 		b.wait(files[i].name+" to go on by itself", row(files[i].name, "done"))
 	}
 	b.waitText("#tray summary", "4 pictures ready")
-	for _, i := range []int{0, 3} {
+	if !eval[bool](b, "document.activeElement === $('input', "+last+")") {
+		t.Error("the field that is written in has lost the focus")
+	}
+	b.press(" typed" + kb.Tab)
+	b.waitText("#toast", "Saved")
+	for i, said := range map[int]string{0: "Nothing but grain", 3: "", 4: "Still being typed"} {
 		link := eval[string](b, "$('.upload-name', "+row(files[i].name, "done")+").getAttribute('href')")
 		_, original := p.get(t, in.base+"/i/"+strings.TrimPrefix(link, "/p/")+".png")
 		if !bytes.Equal(original, files[i].bytes) {
 			t.Errorf("%s: %d bytes came back, not the same %d", files[i].name, len(original), len(files[i].bytes))
 		}
 		_, body := p.get(t, in.base+"/api/v1/images/"+strings.TrimPrefix(link, "/p/"))
-		if said := bytes.Contains(body, []byte("Nothing but grain")); said != (i == 0) {
-			t.Errorf("%s is described so: %v", files[i].name, said)
+		if !bytes.Contains(body, []byte(`"description":`+quote(said))) {
+			t.Errorf("%s is not described as %q: %s", files[i].name, said, body)
 		}
 	}
 	left, err := filepath.Glob(filepath.Join(in.dir, "uploads", "*", "*"))
