@@ -141,6 +141,9 @@ export type Context = {
 /** Fills an empty element; whatever it listens to ends with the signal. */
 export type Page = (root: HTMLElement, context: Context, params: Record<string, string>, signal: AbortSignal) => void;
 
+/** Listens to several types of events, given as words. */
+export type On = (target: EventTarget, types: string, listener: (event: any) => unknown, options?: AddEventListenerOptions) => void;
+
 /** Finds the element of a type (any HTML element unless given) by a selector, or throws. */
 export type Find = <T extends HTMLElement = HTMLElement>(root: ParentNode, selector: string, type?: new () => T) => T;
 
