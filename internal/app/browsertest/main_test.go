@@ -25,7 +25,6 @@ func TestPages(t *testing.T) {
 		"UploadInParts":      testUploadInParts,
 		"UploadSession":      testUploadSession,
 		"UploadMany":         testUploadMany,
-		"NastyFileName":      testNastyFileName,
 		"PicturePage":        testPicturePage,
 		"MissingPictures":    testMissingPictures,
 		"Register":           testRegister,
@@ -55,6 +54,13 @@ func TestPages(t *testing.T) {
 		"PersonPage":         testPersonPage,
 		"Harness":            testHarness,
 		"EveryPage":          testEveryPage,
+		"NastyNames":         testNastyNames,
+		"PictureShapes":      testPictureShapes,
+		"PictureEdit":        testPictureEdit,
+		"PictureDelete":      testPictureDelete,
+		"ViewerNeighbours":   testViewerNeighbours,
+		"ViewerZoom":         testViewerZoom,
+		"CopyAs":             testCopyAs,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

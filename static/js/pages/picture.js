@@ -117,13 +117,17 @@ export const page = (root, context, { id }, signal) => {
     },
   }, signal);
   info.addEventListener('change', save);
+  info.addEventListener('submit', (event) => {
+    event.preventDefault();
+    save();
+  });
   info.addEventListener('keydown', (event) => {
     const field = /** @type {HTMLInputElement} */ (event.target);
     if (!field.name || event.isComposing) return;
     if (event.key === 'Escape') field.value = image[/** @type {'title'} */ (field.name)];
     if (event.key !== 'Enter' || event.shiftKey) return;
     event.preventDefault();
-    save();
+    field.form?.requestSubmit();
   });
 
   const block = document.getElementById('kadr-data');
