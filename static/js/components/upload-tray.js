@@ -5,7 +5,7 @@ import { formatSize } from '../format.js';
 import { html, render } from '../html.js';
 import { t } from '../i18n.js';
 import { explain } from '../problem.js';
-import { linkOf } from '../snippets.js';
+import { linkOf } from '../links.js';
 import { parts, speak, stencil } from '../stencil.js';
 import { copyAction } from './copy.js';
 import { requestLine } from './notice.js';
@@ -43,10 +43,12 @@ export function mountTray({ lists, queue, router, toast }) {
   };
   const later = () => { due ||= requestAnimationFrame(update); };
   on(queue, 'change', later);
-  on(router, 'navigate', () => {
+  const say = () => {
     speak(tray);
     later();
-  });
+  };
+  on(router, 'navigate', say);
+  say();
   on(queue, 'edited', ({ image }) => {
     lists.replace(image);
     toast(t('upload.saved'));
