@@ -199,6 +199,11 @@ export type MountGrid = (root: HTMLElement, context: Context, how: {
   signal: AbortSignal;
 }) => void;
 
+export type Ids = ReadonlySet<string>;
+
+/** What is done to many pictures. */
+export type Change = Omit<Schemas['BulkUpdate'], 'ids'>;
+
 export type MountSelection = (root: HTMLElement, context: Context, how: {
   list: PictureList;
   /** What can be selected. */
