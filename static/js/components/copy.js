@@ -20,8 +20,8 @@ export function lastKind(now) {
 }
 
 /** @param {import('../types').Image} image @param {import('../types').SnippetKind} [kind] */
-export const copyButton = (image, kind = 'link') => html`<button type="button" class="button small" data-action="copy"
-  data-copy="${SNIPPETS[kind](image)}">${icon('copy')}${t(`copy.${kind}`)}<span class="sr-only">: ${t('copy.copy')}, ${nameOf(image)}</span></button>`;
+export const copyButton = (image, kind = 'link') => html`<button type="button" class="button small" data-action="copy" data-copy="${SNIPPETS[kind](image)}"
+  aria-label="${t(`copy.${kind}`)}: ${t('copy.copy')}, ${nameOf(image)}">${icon('copy')}${t(`copy.${kind}`)}</button>`;
 
 /** Copies a button's `data-copy`, or shows it to be copied by hand. @param {Toast} toast */
 export const copyAction = (toast) => async (/** @type {HTMLElement} */ button) => {
