@@ -38,7 +38,7 @@ export function mountTray({ lists, queue, router, toast }) {
     const active = /** @type {any} */ (document.activeElement);
     reconcile(rows, shown, { key: ({ id }) => id, create: makeRow });
     // What is moved loses the focus.
-    if (rows.contains(active)) active.focus();
+    if (rows.contains(active)) active.focus({ preventScroll: true });
     shown.forEach((upload, i) => fillRow(rows.children[i], upload));
   };
   const later = () => { due ||= requestAnimationFrame(update); };
