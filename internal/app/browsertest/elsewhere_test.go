@@ -47,33 +47,33 @@ func testPagesElsewhere(t *testing.T, c *chromium) {
 	servePages(t, pages, in.base)
 	b := c.newTab(t, in, pages)
 	b.open("http://" + pages + "/index.html")
-	b.waitText("h1", "Your pictures, with links that last.")
+	b.waitText("h1", "A good home for your pictures")
 	b.wait("the links to the API's documentation", "$('footer a').href.startsWith("+quote(in.base)+")")
 
 	registerByKeyboard(b, "ada-l")
-	b.waitText(".mine .empty", "Nothing here yet")
-	b.choose(func() { b.click("$('.drop-zone')") }, landscape(t, "evening.jpg", 20))
-	b.waitText(".upload.done", "evening.jpg")
-	b.wait("the thumbnail", "loaded($('.mine .card img'))")
+	b.choose(func() { b.click("$('.zone-choose')") }, landscape(t, "evening.jpg", 20))
+	b.wait("it to be done", row("evening.jpg", "done"))
 	if eval[bool](b, "document.cookie !== ''") {
 		t.Error("the page can read the session's cookie")
 	}
 
-	b.click("$('.mine .card a')")
-	b.wait("the picture", "loaded($('.picture img'))")
-	eval[bool](b, "(() => { const s = $('.owner select'); s.value = 'private'; return s.dispatchEvent(new Event('change')); })()")
-	b.waitText("#toast", "Saved") // a PATCH, and the ETag that it needs was readable
+	b.open("http://" + pages + "/pictures")
+	b.settle("$$('.tile').length === 1")
+	b.click("$('.tile a')")
+	b.wait("the picture", shownPicture)
+	eval[bool](b, "(() => { const s = $('[name=visibility]'); s.value = 'private'; return s.dispatchEvent(new Event('change', { bubbles: true })); })()")
+	b.waitText(".picture-info [role=status]", "Saved") // a PATCH, and the ETag that it needs was readable
 	b.open(eval[string](b, "location.href"))
-	b.wait("the private picture", "loaded($('.picture img'))")
-	b.click("named('.owner button', 'Delete')")
-	b.click("named('dialog button', 'Delete')")
-	b.waitText(".mine .empty", "Nothing here yet")
+	b.wait("the private picture", shownPicture)
+	b.click("$('[data-action=trash]')")
+	b.click("named('dialog.dialog button', 'Delete')")
+	b.waitText("#toast", "Deleted")
 
-	b.click("named('#account button', 'Sign out')")
-	b.waitText("h1", "Your pictures, with links that last.")
+	b.click("$('button.avatar')")
+	b.click("$('[data-action=sign-out]')")
+	b.wait("nobody to be signed in", "$('.hero')?.checkVisibility() && !$('button.avatar')")
 	b.open("http://" + pages + "/")
-	b.waitText("h1", "Your pictures, with links that last.")
-	b.wait("nobody to be signed in", "!$('.account-name')")
+	b.wait("nobody to be signed in still", "$('.hero')?.checkVisibility() && !$('button.avatar')")
 }
 
 // testPagesOfAStranger tries the same from an origin that is not listed, in a browser that is signed in.
