@@ -24,7 +24,7 @@ const CHOICES = {
   days: ['0', '30', '365'],
 };
 
-/** @param {string} key @param {any} values */
+/** @type {Field} */
 function field(key, values) {
   const say = (word = key) => hasText(`field.${word}`) && t(`field.${word}`);
   const options = CHOICES[key];

@@ -141,15 +141,17 @@ export type Context = {
 /** Fills an empty element; whatever it listens to ends with the signal. */
 export type Page = (root: HTMLElement, context: Context, params: Record<string, string>, signal: AbortSignal) => void;
 
+/** Listens to several types of events, given as words. */
+export type On = (target: EventTarget, types: string, listener: (event: any) => unknown, options?: AddEventListenerOptions) => void;
+
 /** Finds the element of a type (any HTML element unless given) by a selector, or throws. */
 export type Find = <T extends HTMLElement = HTMLElement>(root: ParentNode, selector: string, type?: new () => T) => T;
 
-/** The ways in which a picture can be copied. */
-export type SnippetKind = 'link' | 'page' | 'markdown' | 'markdown_thumbnail' | 'html' | 'picture' | 'bbcode' | 'bbcode_thumbnail' | 'rst';
 // Names that modules need no import for, which would be bytes in each of them.
 declare global {
   type KadrPage = Page;
-  type KadrContext = Context;
+  type SignInDialog = (context: Context, reason?: string) => Promise<boolean>;
+  type When = (time: string | null) => string;
 
   /** Fills an element with a form of the fields that form.js knows by their keys. `send` gets what was typed, by name, and
    *  returns what to show when that has succeeded; `look` is the button's class. */
@@ -162,6 +164,15 @@ declare global {
   /** Fills a section of the settings. `change` is a PATCH to the account as it was read: 412 when it is another by now. */
   type Section = (root: HTMLElement, context: Context, account: Account,
     change: (body: Schemas['AccountPatch']) => Promise<void>) => void;
+
+  /** Draws the field of a key, filled from `values` by its name. */
+  type Field = (key: string, values: any) => Markup;
+
+  /** Adds a card, whose words are those of the key, and returns the place in it. */
+  type Card = (root: HTMLElement, key: string) => HTMLElement;
+
+  /** Shows what is not shown a second time, and offers it as a file of that name. */
+  type Once = (text: string, file?: string) => Markup;
 
   /** A form in a card of its own. */
   type SectionForm = (root: HTMLElement, key: string, keys: readonly string[], values: object,
@@ -190,6 +201,11 @@ export type MountGrid = (root: HTMLElement, context: Context, how: {
   empty: () => Markup;
   signal: AbortSignal;
 }) => void;
+
+export type Ids = ReadonlySet<string>;
+
+/** What is done to many pictures. */
+export type Change = Omit<Schemas['BulkUpdate'], 'ids'>;
 
 export type MountSelection = (root: HTMLElement, context: Context, how: {
   list: PictureList;

@@ -97,6 +97,8 @@ export class UploadQueue extends EventTarget {
       const { code, status, retryAfter } = Object(error);
       const passes = abort.signal.aborted || code === 'network' || [408, 409, 502, 503, 504].includes(status);
       Object.assign(upload, { error, state: passes && (!this.online() || upload.tries < 5) ? 'paused' : 'failed' });
+      // Who does not want to sign in is not asked for each of the others.
+      if (status === 401) for (const other of this.in('waiting')) Object.assign(other, { error, state: 'failed' });
       if (this.online()) {
         setTimeout(() => {
           if (upload.abort === abort && upload.state === 'paused') this.retry([upload], upload.tries + 1);

@@ -195,7 +195,8 @@ func testSessionEnded(t *testing.T, c *chromium) {
 		p.signOutEverywhere(t)
 		b.press(kb.Enter)
 		b.waitText("dialog", b.says("Your session has ended.", "Сеанс закончился."))
-		b.wait("the name to be kept", field("name")+".value === "+quote(p.name))
+		b.wait("the name to be kept, and the password to be asked for", field("name")+".value === "+quote(p.name)+
+			" && document.activeElement === "+field("password"))
 		b.fits("dialog")
 		b.audit("dialog")
 		b.photograph("session-ended")

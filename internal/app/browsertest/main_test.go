@@ -25,7 +25,14 @@ func TestPages(t *testing.T) {
 		"UploadInParts":      testUploadInParts,
 		"UploadSession":      testUploadSession,
 		"UploadMany":         testUploadMany,
+		"NastyNames":         testNastyNames,
 		"PicturePage":        testPicturePage,
+		"PictureShapes":      testPictureShapes,
+		"PictureEdit":        testPictureEdit,
+		"PictureDelete":      testPictureDelete,
+		"ViewerNeighbours":   testViewerNeighbours,
+		"ViewerZoom":         testViewerZoom,
+		"CopyAs":             testCopyAs,
 		"MissingPictures":    testMissingPictures,
 		"Register":           testRegister,
 		"SignIn":             testSignIn,
@@ -57,13 +64,6 @@ func TestPages(t *testing.T) {
 		"Install":            testInstall,
 		"Weight":             testWeight,
 		"EveryPage":          testEveryPage,
-		"NastyNames":         testNastyNames,
-		"PictureShapes":      testPictureShapes,
-		"PictureEdit":        testPictureEdit,
-		"PictureDelete":      testPictureDelete,
-		"ViewerNeighbours":   testViewerNeighbours,
-		"ViewerZoom":         testViewerZoom,
-		"CopyAs":             testCopyAs,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

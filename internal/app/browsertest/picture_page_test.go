@@ -78,9 +78,9 @@ func testPictureEdit(t *testing.T, c *chromium) {
 		b.press("The harbour" + kb.Enter)
 		b.waitText(".picture-info [role=status]", saved)
 		b.wait("the title", "document.title === 'The harbour · Kadr' && $('h1').textContent === 'The harbour'")
-		b.click("$('[name=description]')")
+		b.click("$('textarea')")
 		b.press("No ship in sight.")
-		b.press(kb.Tab)
+		b.click("$$('dd')[2]")
 		b.wait("the description to be saved", "(await (await fetch('/api/v1/images/"+picture.ID+"')).json()).description === 'No ship in sight.'")
 
 		// Escape leaves it as it was.

@@ -19,7 +19,8 @@ export function mountViewer(root, { api, toast }, list, signal, turned) {
   const [all, pane, stage, previous, next] = ['-all', '-pane', '-pane button', '-previous', '-next'].map((name) => find(root, `.viewer${name}`));
   const pointers = /** @type {Map<number, PointerEvent>} */ (new Map());
   let image = /** @type {import('../types').Image} */ ({});
-  let kept = /** @type {unknown[]} */ ([]);
+  /** The neighbours. @type {Record<string, ReturnType<typeof make>>} */
+  let ready = {};
   let [zoom, dx, dy, moved] = [1, 0, 0, 0];
   const isOpen = () => dialog.matches(':modal');
   const natural = () => Math.max(1, image.width / stage.clientWidth * zoom);
@@ -52,11 +53,9 @@ export function mountViewer(root, { api, toast }, list, signal, turned) {
     return { img, done: img.decode().then(() => true, () => false) };
   };
   const around = () => {
-    kept = [previous, next].map((button, i) => {
-      const one = near(i * 2 - 1);
-      button.hidden = !one;
-      return one && make(one);
-    });
+    const three = [near(-1), near(1)];
+    [previous.hidden, next.hidden] = [!three[0], !three[1]];
+    ready = Object.fromEntries(three.flatMap((one) => (one ? [[one.id, ready[one.id] ?? make(one)]] : [])));
   };
   const put = (/** @type {HTMLElement} */ what) => {
     stage.style.setProperty('--ratio', `${image.width / image.height}`);
@@ -67,7 +66,7 @@ export function mountViewer(root, { api, toast }, list, signal, turned) {
   /** Shows a picture as soon as that can be without a flash. @param {import('../types').Image} to */
   const show = async (to) => {
     image = to;
-    const { img, done } = make(to);
+    const { img, done } = ready[to.id] ?? make(to);
     if (!stage.firstChild) {
       const canvas = document.createElement('canvas');
       drawThumbHash(canvas, to.placeholder);
@@ -129,13 +128,15 @@ export function mountViewer(root, { api, toast }, list, signal, turned) {
     [dx, dy] = [dx + now.x - was.x, dy + now.y - was.y];
     stage.style.translate = `${dx}px ${dy}px`;
   });
-  for (const type of ['pointerup', 'pointercancel']) dialog.addEventListener(type, (event) => {
-    if (!pointers.delete(/** @type {PointerEvent} */ (event).pointerId) || pointers.size || !stage.style.translate) return;
+  const up = (/** @type {PointerEvent} */ { pointerId, type }) => {
+    if (!pointers.delete(pointerId) || pointers.size) return;
     stage.style.translate = '';
     if (zoom > 1 || type !== 'pointerup') return;
     if (Math.abs(dx) > Math.max(50, Math.abs(dy))) turn(-Math.sign(dx));
     else if (dy > 80) dialog.close();
-  });
+  };
+  dialog.addEventListener('pointerup', up);
+  dialog.addEventListener('pointercancel', up);
   pane.addEventListener('click', ({ target }) => target === pane && dialog.close());
   stage.addEventListener('dblclick', (event) => isOpen() && zoomBy(zoom > 1 ? 0 : Math.max(2, natural()), event));
   dialog.addEventListener('wheel', (event) => {

@@ -26,9 +26,12 @@ export const page = (root, context, { id }, signal) => {
   const info = find(root, '.picture-info');
   const show = mountViewer(find(root, '.picture-frame'), context, list, signal, (to) => {
     router.go(`/p/${to.id}`, { replace: true, quiet: true });
+    tag = '';
     tell(to);
-    void load();
   });
+  const soon = (/** @type {() => Promise<unknown>} */ job) => {
+    work = work.then(async () => void await job());
+  };
 
   /** @param {import('../types').Image} now */
   const tell = (now) => {
@@ -49,9 +52,11 @@ export const page = (root, context, { id }, signal) => {
         who: html`<a href="/u/${who}">${who}</a>`, when: formatTime(image.created_at), dimensions: formatDimensions(image.width, image.height),
         size: formatSize(image.size), type: image.media_type.slice(6).toUpperCase(), file: filename,
       }).map(([key, value]) => html`<div><dt>${t(`picture.${key}`)}</dt><dd>${value}</dd></div>`)}</dl>`);
+    // What a list says may be old, and whoever changes it needs its version.
+    if (!tag && (own || list)) soon(load);
   };
 
-  /** Gets the picture as it is now: what the page or a list says of it may be old. */
+  /** Gets the picture as it is now. */
   const load = async () => {
     const asked = image;
     try {
@@ -73,24 +78,22 @@ export const page = (root, context, { id }, signal) => {
   };
 
   /** Saves what was changed, after what is being saved already. */
-  const save = () => {
-    work = work.then(async () => {
-      const form = new FormData(find(info, 'form', HTMLFormElement));
-      const body = Object.fromEntries([...form].filter(([name, value]) => value !== image[/** @type {'title'} */ (name)]));
-      if (!Object.keys(body).length) return;
-      const state = find(info, '[role=status]');
-      state.textContent = t('picture.saving');
-      try {
-        const response = await api.send('updateImage', { path: { id: image.id }, headers: { 'If-Match': tag }, body });
-        [image, tag] = [await response.json(), response.headers.get('ETag') ?? ''];
-        lists.replace([image]);
-        state.textContent = t('picture.saved');
-        context.title(find(info, 'h1').textContent = nameOf(image));
-      } catch (error) {
-        render(state, html`${errorNotice(error)}${button(Object(error).status === 412 ? 'reload' : 'save')}`);
-      }
-    });
-  };
+  const save = () => soon(async () => {
+    const form = info.querySelector('form') ?? undefined;
+    const body = Object.fromEntries([...new FormData(form)].filter(([name, value]) => value !== image[/** @type {'title'} */ (name)]));
+    if (!Object.keys(body).length) return;
+    const state = find(info, '[role=status]');
+    state.textContent = t('picture.saving');
+    try {
+      const response = await api.send('updateImage', { path: { id: image.id }, headers: { 'If-Match': tag }, body });
+      [image, tag] = [await response.json(), response.headers.get('ETag') ?? ''];
+      lists.replace([image]);
+      state.textContent = t('picture.saved');
+      context.title(find(info, 'h1').textContent = nameOf(image));
+    } catch (error) {
+      render(state, html`${errorNotice(error)}${button(Object(error).status === 412 ? 'reload' : 'save')}`);
+    }
+  });
 
   const back = () => (list ? history.back() : router.go('/'));
   onAction(root, {
@@ -106,7 +109,7 @@ export const page = (root, context, { id }, signal) => {
     share: () => void navigator.share({ title: nameOf(image), url: image.page_url }).catch(() => {}),
     reload: () => {
       image = { ...image, updated_at: '' };
-      void load();
+      soon(load);
     },
     trash: async () => {
       if (!await confirmDialog({ title: t('picture.delete_title'), text: t('picture.delete_text'), action: t('picture.trash') })) return;
@@ -137,12 +140,6 @@ export const page = (root, context, { id }, signal) => {
   if (first) {
     tell(first);
     void show(first);
-  }
-  if (first !== given || !given) void load();
-  session.watch(() => {
-    if (!image.url || own === isOwn()) return;
-    tell(image);
-    // Whoever changes it needs its version.
-    if (!tag) void load();
-  }, signal);
+  } else soon(load);
+  session.watch(() => image.url && own !== isOwn() && tell(image), signal);
 };

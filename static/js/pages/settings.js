@@ -43,7 +43,7 @@ const SECTIONS = {
       const { items } = await api.call('listSessions', { query: { limit: 100 } });
       const others = items.filter(({ current }) => !current).map(({ id }) => id);
       return html`${rows(items, 'deleteSession', ({ user_agent: agent, address, created_at, last_used_at }) =>
-        [[BROWSERS, SYSTEMS].map((names) => t(`settings.is_${names.find((name) => agent.includes(name))}`)).join(', '),
+        [[...new Set([BROWSERS, SYSTEMS].map((names) => t(`settings.is_${names.find((name) => agent.includes(name))}`)))].join(', '),
           t('settings.session', { address, made: time(created_at), used: time(last_used_at) })])}
         ${others[0] && html`<button class="button" data-action="deleteSession" data-ids="${others.join()}">${t('settings.others')}</button>`}`;
     });
@@ -103,11 +103,11 @@ export const page = async (root, context, _, signal) => {
   title(t('settings.title'));
   render(root, html`<h1>${t('settings.title')}</h1><div class="settings"><nav aria-label="${t('settings.title')}">${Object.keys(SECTIONS).map((key) =>
     html`<a href="#${key}">${t(`settings.to_${key}`)}</a>`)}</nav><div class="panel"></div></div>`);
-  window.addEventListener('hashchange', show, { signal });
+  addEventListener('hashchange', show, { signal });
   show();
 };
 
-/** Adds a card and returns the place in it. @param {HTMLElement} root @param {string} key */
+/** @type {Card} */
 function card(root, key) {
   root.append(element(html`<section class="card"><h2>${t(`settings.${key}`)}</h2><p>${t(`settings.${key}_text`)}</p><div tabindex="-1"></div></section>`));
   return find(root, ':scope > :last-child > div');
@@ -116,10 +116,10 @@ function card(root, key) {
 /** @type {SectionForm} */
 const form = (root, key, keys, values, send, look) => mountForm(card(root, key), keys, values, t(`settings.${key}_do`), send, look);
 
-/** @param {string | null} when */
+/** @type {When} */
 const time = (when) => when ? formatTime(when) : t('settings.never');
 
-/** What is not shown a second time. @param {string} text @param {string} [file] */
+/** @type {Once} */
 const once = (text, file) => html`<p class="notice">${t('settings.once')}</p><pre tabindex="0">${text}</pre>
   <button type="button" class="button small" data-action="copy" data-copy="${text}">${t('settings.copy')}</button>
   ${file && html`<a class="button small" download="${file}" href="${URL.createObjectURL(new Blob([text]))}">${t('settings.download')}</a>`}`;
@@ -142,8 +142,8 @@ function fill(root, api, draw) {
       render(root, errorNotice(error, { retry: 'again' }));
     }
   };
-  const end = async (/** @type {HTMLElement} */ { ariaLabel, dataset: { action, ids }, textContent }) => {
-    if (!await confirmDialog({ title: ariaLabel ?? `${textContent}`, text: t(`settings.${action}_text`), action: `${textContent}` })) return;
+  const end = async (/** @type {any} */ { ariaLabel, dataset: { action, ids }, textContent }) => {
+    if (!await confirmDialog({ title: ariaLabel ?? textContent, text: t(`settings.${action}_text`), action: textContent })) return;
     await run(action, ids);
     root.focus();
   };

@@ -14,7 +14,7 @@ export const page = (root, context, _, signal) => {
   context.session.watch(({ account }) => account && context.router.go(/^\/(?![/\\\s])/.test(next) ? next : '/', { replace: true }), signal);
 };
 
-/** Asks who is here in the middle of something, which must not go on if that is somebody else. @param {KadrContext} context @param {string} [reason] */
+/** Asks who is here, in the middle of something, which must not go on if that is somebody else. @type {SignInDialog} */
 export async function signInDialog(context, reason) {
   const { router, session } = context;
   const { account } = session.state;
@@ -48,6 +48,7 @@ function mountAuthForm(root, { api, instance, session, loadAccount }, mode, know
     if (session.state.error) throw session.state.error;
     done?.();
   });
+  if (known) find(form, '[name=password]').autofocus = true;
   if (!registers) return;
   const invite = find(form, '[name=invite_code]', HTMLInputElement);
   instance.watch(({ settings }) => {
