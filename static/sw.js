@@ -24,7 +24,7 @@ worker.addEventListener('fetch', (/** @type {any} */ event) => {
 
 // What a page was made of before this worker was there to see it.
 worker.addEventListener('message', (/** @type {any} */ event) => event.waitUntil(cache.then((kept) =>
-  kept.addAll(event.data.filter((/** @type {string} */ url) => SHELL.test(url.replace(location.origin, '')))))));
+  kept.addAll(event.data.filter((/** @type {string} */ url) => SHELL.test(url.replace(location.origin, ''))))).catch(() => {})));
 
 /**
  * A new version shows at once; the browser asks by ETag, so little is sent. A page itself is never kept, as it may have a

@@ -33,6 +33,8 @@ func setStage(t *testing.T) *stage {
 	for _, name := range []string{"Phone", "The script that takes pictures of the screen every morning"} {
 		s.member.mustJSON(t, http.MethodPost, "/api/v1/api-keys", map[string]any{"name": name, "scopes": []string{"images:read", "images:write"}})
 	}
+	s.member.agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+	s.member.signIn(t)
 	elsewhere := *s.member
 	elsewhere.agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1"
 	elsewhere.http = newClient(t)
