@@ -118,6 +118,8 @@ async function show() {
   main.ariaBusy = null;
   main.replaceChildren();
   context.title();
+  // An entry of the history without a state is new; going back shows everything as it was.
+  if (!history.state) lists.expire(Date.now() - 60_000);
   page(main, context, current?.params ?? {}, signal);
   scrollTo(0, scroll);
   // A screen reader goes on where the new content is; at the first load the browser does that by itself.

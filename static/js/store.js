@@ -60,6 +60,7 @@ export class PictureList extends Store {
     this.fetchPage = fetchPage;
     this.has = has;
     this.newestFirst = newestFirst;
+    this.made = Date.now();
   }
 
   /** Gets the next page, unless one is on its way or there is none. A failure ends up in the state. */
@@ -106,6 +107,11 @@ export class PictureLists {
     this.#lists.set(name, list);
     if (this.#lists.size > 8) this.#lists.delete([...this.#lists.keys()][0]);
     return list;
+  }
+
+  /** Forgets the lists that were made before a moment: whoever goes to a page anew expects what is new. @param {number} time */
+  expire(time) {
+    for (const [name, { made }] of this.#lists) if (made < time) this.#lists.delete(name);
   }
 
   /**

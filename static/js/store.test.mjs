@@ -121,3 +121,13 @@ test('a page that comes after a reset is dropped', async () => {
   assert.deepEqual(ids(list), []);
   assert.equal(list.state.cursor, undefined);
 });
+
+test('lists that are old are made anew, those that are not stay', async () => {
+  const lists = new PictureLists();
+  const make = () => new PictureList(async () => ({ items: [], next_cursor: null }));
+  const first = lists.get('feed', make);
+  lists.expire(first.made);
+  assert.equal(lists.get('feed', make), first);
+  lists.expire(first.made + 1);
+  assert.notEqual(lists.get('feed', make), first);
+});
