@@ -143,9 +143,6 @@ export type Page = (root: HTMLElement, context: Context, params: Record<string, 
 
 /** Finds the element of a type (any HTML element unless given) by a selector, or throws. */
 export type Find = <T extends HTMLElement = HTMLElement>(root: ParentNode, selector: string, type?: new () => T) => T;
-
-/** The ways in which a picture can be copied. */
-export type SnippetKind = 'link' | 'page' | 'markdown' | 'markdown_thumbnail' | 'html' | 'picture' | 'bbcode' | 'bbcode_thumbnail' | 'rst';
 /** What a form does with what was typed, by name; it returns what to show when that has succeeded. */
 export type Send = (values: any, form: HTMLFormElement) => Promise<Markup | void>;
 

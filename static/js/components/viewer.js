@@ -1,26 +1,20 @@
 /** A picture in its page, and on the whole screen: its neighbours, zoom and pan, by mouse, finger and keys. */
 
-import { find, icon, onAction } from '../dom.js';
-import { html, render } from '../html.js';
+import { find, onAction } from '../dom.js';
 import { t } from '../i18n.js';
 import { linkOf, localAddress, nameOf, sourcesOf } from '../snippets.js';
 import { drawThumbHash } from '../thumbhash.js';
 
-/** The buttons by their keys. */
-const BUTTONS = Object.entries({ ArrowLeft: 'previous', ArrowRight: 'next', '-': 'minus', '+': 'plus', f: 'fullscreen', Escape: 'close' });
+/** @typedef {import('../types').Image} Image */
 
 /** @type {import('../types').MountViewer} */
 export function mountViewer(root, { api, toast }, list, signal, turned) {
-  render(root, html`<dialog class="viewer" aria-label="${t('viewer.label')}"><div class="viewer-all"><div class="viewer-pane">
-    <button type="button" class="stage" data-action="f"></button></div>${BUTTONS.map(([key, name]) =>
-      html`<button type="button" class="viewer-${name}" data-action="${key}" title="${t(`viewer.${name}`)}">${icon(name)}</button>`)}
-    <div class="toasts" data-toasts role="status"></div></div></dialog>`);
   const dialog = find(root, 'dialog', HTMLDialogElement);
   const [all, pane, stage, previous, next] = ['-all', '-pane', '-pane button', '-previous', '-next'].map((name) => find(root, `.viewer${name}`));
   const pointers = /** @type {Map<number, PointerEvent>} */ (new Map());
-  let image = /** @type {import('../types').Image} */ ({});
   /** The neighbours. @type {Record<string, ReturnType<typeof make>>} */
   let ready = {};
+  let image = /** @type {any} */ ({});
   let [zoom, dx, dy, moved] = [1, 0, 0, 0];
   const isOpen = () => dialog.matches(':modal');
   const natural = () => Math.max(1, image.width / stage.clientWidth * zoom);
@@ -45,7 +39,7 @@ export function mountViewer(root, { api, toast }, list, signal, turned) {
     if (at + 3 > items.length && !error) void list?.more();
     return at < 0 ? undefined : items[at + step];
   };
-  const make = (/** @type {import('../types').Image} */ one) => {
+  const make = (/** @type {Image} */ one) => {
     const local = (/** @type {string} */ address) => localAddress(address, api.base);
     const img = Object.assign(new Image(), {
       alt: one.description || nameOf(one), draggable: false, sizes: '100vw', srcset: sourcesOf(one, local).at(-1)?.srcset ?? '', src: local(linkOf(one)),
@@ -63,7 +57,7 @@ export function mountViewer(root, { api, toast }, list, signal, turned) {
     stage.replaceChildren(what);
     zoomBy(0);
   };
-  /** Shows a picture as soon as that can be without a flash. @param {import('../types').Image} to */
+  /** Shows a picture as soon as that can be without a flash. @param {Image} to */
   const show = async (to) => {
     image = to;
     const { img, done } = ready[to.id] ?? make(to);
@@ -80,24 +74,24 @@ export function mountViewer(root, { api, toast }, list, signal, turned) {
     around();
     if (!good) toast(t('viewer.failed'));
   };
-  /** @param {number} step */
-  const turn = (step) => {
+  const turn = (/** @type {number} */ step) => {
     const to = near(step);
     if (!to) return;
     turned(to);
     void show(to);
   };
 
+  const plus = () => zoomBy(1.5);
   const actions = /** @type {Record<string, () => void>} */ ({
-    ArrowLeft: () => turn(-1), ArrowRight: () => turn(1), '+': () => zoomBy(1.5), '=': () => zoomBy(1.5), '-': () => zoomBy(1 / 1.5), 0: () => zoomBy(0),
-    f: () => (isOpen() ? document.fullscreenElement ? document.exitFullscreen() : all.requestFullscreen?.() : dialog.showModal()),
-    Escape: () => dialog.close(),
+    ArrowLeft: () => turn(-1), ArrowRight: () => turn(1), '+': plus, '=': plus, '-': () => zoomBy(1 / 1.5), 0: () => zoomBy(0), close: () => dialog.close(),
+    open: () => isOpen() || dialog.showModal(),
+    f: () => (!isOpen() ? dialog.showModal() : document.fullscreenElement ? document.exitFullscreen() : all.requestFullscreen?.()),
   });
-  onAction(dialog, { ...actions, f: (button) => (button !== stage || !isOpen()) && actions.f() });
+  onAction(dialog, actions);
   document.addEventListener('keydown', (event) => {
     const { key, target } = event;
-    if (event.ctrlKey || event.metaKey || event.altKey || key === 'Escape' || !actions[key] || document.querySelector('.dialog')
-      || /** @type {Element} */ (target).matches('[name]') || (zoom > 1 && /Arrow/.test(key)) || (!isOpen() && !/Arrow|f/.test(key))) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !actions[key] || document.querySelector('.dialog') || (zoom > 1 && /Arrow/.test(key))
+      || /** @type {Element} */ (target).matches('[name]') || (!isOpen() && !/Arrow|f/.test(key))) return;
     event.preventDefault();
     actions[key]();
   }, { signal });
