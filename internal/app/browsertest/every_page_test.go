@@ -54,8 +54,16 @@ func (s *stage) places() []place {
 		{"home-visitor", visitor, "/", "$('.feed .card')", nil},
 		{"home-member", member, "/", "$('.mine .card')", nil},
 		{"home-empty", empty, "/", "$('.mine .empty')", nil},
-		{"picture-visitor", visitor, "/p/" + s.newest().ID, "$('.facts')", nil},
-		{"picture-owner", member, "/p/" + s.newest().ID, "$('.owner')", nil},
+		{"picture-visitor", visitor, "/p/" + s.newest().ID, "loaded($('.stage img'))", nil},
+		{"picture-owner", member, "/p/" + s.newest().ID, "loaded($('.stage img')) && $('[name=title]').checkVisibility()", nil},
+		{"picture-viewer", visitor, "/p/" + s.newest().ID, "loaded($('.stage img'))", func(b *tab) {
+			b.press("f")
+			b.wait("the viewer", "$('.viewer').matches(':modal')")
+		}},
+		{"picture-copy", visitor, "/p/" + s.newest().ID, "loaded($('.stage img'))", func(b *tab) {
+			b.click("$('[data-action=more]')")
+			b.wait("the kinds", "$('.copy-dialog pre')")
+		}},
 		{"not-found", visitor, "/p/" + never, "$('.message')", nil},
 		{"gone", visitor, "/p/" + s.deleted.ID, "$('.message')", nil},
 		{"upload-running", s.in.somebody, "/", "$('.mine .empty')", func(b *tab) {
