@@ -25,7 +25,8 @@ go_build = go build -trimpath -buildvcs=false -ldflags "-X main.version=$(versio
 ARGS ?=
 BENCH ?= ./internal/bench
 scripts := deploy/k8s/apply deploy/release/binary deploy/release/image deploy/release/index deploy/release/login \
-  deploy/release/notes deploy/release/publish deploy/server/deploy deploy/server/update nginx/start nginx/compress
+  deploy/release/notes deploy/release/publish deploy/server/deploy deploy/server/update nginx/start nginx/compress \
+  static/integrations/curl.sh static/integrations/screenshot.sh static/integrations/typora.sh
 CRASH_ROUNDS ?= 20
 DEBUG_ADDR ?= 127.0.0.1:2345
 # Where LiveServer shows the pages. Only while developing: a server trusts nobody by default.

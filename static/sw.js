@@ -22,6 +22,10 @@ worker.addEventListener('fetch', (/** @type {any} */ event) => {
   event.respondWith(networkFirst(request, isPage));
 });
 
+// What a page was made of before this worker was there to see it.
+worker.addEventListener('message', (/** @type {any} */ event) => event.waitUntil(cache.then((kept) =>
+  kept.addAll(event.data.filter((/** @type {string} */ url) => SHELL.test(url.replace(location.origin, ''))))).catch(() => {})));
+
 /**
  * A new version shows at once; the browser asks by ETag, so little is sent. A page itself is never kept, as it may have a
  * picture's data in it: /index.html, which has nothing of anybody's, stands in for it.
@@ -34,9 +38,7 @@ async function networkFirst(request, isPage) {
     const response = await fetch(request);
     if (response.ok && !isPage) await kept.put(request, response.clone());
     return response;
-  } catch (error) {
-    const found = await kept.match(isPage ? '/index.html' : request);
-    if (found) return found;
-    throw error;
+  } catch {
+    return await kept.match(isPage ? '/index.html' : request) ?? Response.error();
   }
 }

@@ -18,6 +18,9 @@ export function onAction(root, actions, signal) {
   }, { signal });
 }
 
+/** @type {import('./types').On} */
+export const on = (target, types, listener, options) => types.split(' ').forEach((type) => target.addEventListener(type, listener, options));
+
 /** Finds the element that a template must have. @type {import('./types').Find} */
 export function find(root, selector, type = /** @type {any} */ (HTMLElement)) {
   const found = root.querySelector(selector);

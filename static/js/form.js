@@ -6,7 +6,7 @@ import { html, render } from './html.js';
 import { hasText, t } from './i18n.js';
 import { fieldErrors } from './problem.js';
 
-/** What browsers may fill in, and a pattern. @type {Record<string, string[]>} */
+/** What browsers fill in, and a pattern. @type {Record<string, string[]>} */
 const TEXTS = {
   name: ['username'],
   new_name: ['username', '[a-z0-9][a-z0-9_\\-]{1,31}'],
@@ -16,31 +16,32 @@ const TEXTS = {
   new_password: ['new-password', '.{10,}'],
   invite_code: ['off', '[a-z2-7]{26}'],
 };
-/** What there is to choose of. @type {Record<string, string[]>} */
+/** @type {Record<string, string[]>} */
 const CHOICES = {
   keep_metadata: ['false', 'true'],
   default_visibility: ['unlisted', 'public', 'private'],
   scopes: ['images:write', 'images:read', 'images:delete', 'account:read'],
   days: ['0', '30', '365'],
 };
-let made = 0;
 
-/** @param {string} key @param {any} values */
+/** @type {Field} */
 function field(key, values) {
-  const id = `field-${++made}`;
-  const [fill, pattern = '.*'] = TEXTS[key] ?? ['off'];
-  const name = key.replace(/^(new|key)_/, '');
+  const say = (word = key) => hasText(`field.${word}`) && t(`field.${word}`);
+  const options = CHOICES[key];
+  const id = `field-${Math.random()}`;
   const secret = key.endsWith('password');
-  return CHOICES[key] ? html`<fieldset class="field"><legend>${t(`field.${key}`)}</legend>${CHOICES[key].map((value) => html`<label class="choice">
-    <input type="${key === 'scopes' ? 'checkbox' : 'radio'}" name="${key}" value="${value}" ${value === `${values[key] ?? CHOICES[key][0]}` && html`checked`}>
-    <span>${t(`field.${value}`)}<small>${t(`field.${value}_hint`)}</small></span></label>`)}<p class="field-error"></p></fieldset>`
-    : html`<div class="field"><label>${t(`field.${key}`)}<input class="input" name="${name}" type="${secret ? 'password' : 'text'}" value="${values[name]}"
-    autocomplete="${fill}" pattern="${pattern}" ${key !== 'email' && html`required`} maxlength="256" autocapitalize="none" spellcheck="false"
-    aria-describedby="${id}"></label>${secret && html`<button type="button" class="button small quiet" data-action="reveal" aria-pressed="false"
-    >${t('field.show')}</button>`}<div id="${id}"><p class="field-error"></p><p class="field-hint">${hasText(`field.${key}_hint`) && t(`field.${key}_hint`)}</p></div></div>`;
+  const name = key.replace(/^(new|key)_/, '');
+  const [fill, pattern] = TEXTS[key] ?? ['off'];
+  return options ? html`<fieldset class="field"><legend>${say()}</legend>${options.map((value) => html`<label class="choice">
+    <input type="${key === 'scopes' ? 'checkbox' : 'radio'}" name="${key}" value="${value}" ${value === `${values[key] ?? options[0]}` && html`checked`}>
+    <span>${say(value)}<small>${say(`${value}_hint`)}</small></span></label>`)}<p class="field-error"></p></fieldset>`
+    : html`<div class="field"><label>${say()}<input class="input" name="${name}" type="${secret ? 'password' : 'text'}" value="${values[name]}"
+    autocomplete="${fill}" pattern="${pattern ?? '.*'}" ${key !== 'email' && html`required`} autocapitalize="none" spellcheck="false" aria-describedby="${id}"></label>
+    ${secret && html`<button type="button" class="button small quiet" data-action="reveal" aria-pressed="false">${say('show')}</button>`}
+    <div id="${id}"><p class="field-error"></p><p class="field-hint">${say(`${key}_hint`)}</p></div></div>`;
 }
 
-/** @type {import('./types').MountForm} */
+/** @type {MountForm} */
 export function mountForm(root, keys, values, action, send, look = 'primary') {
   render(root, html`<form class="form" method="post" novalidate>${keys.map((key) => field(key, values))}
     <div class="form-message" role="status"></div><button class="button ${look}">${action}</button></form>`);
@@ -60,8 +61,7 @@ export function mountForm(root, keys, values, action, send, look = 'primary') {
     if (form.ariaBusy) return;
     message.replaceChildren();
     for (const input of inputs) if (!input.name.endsWith('password')) input.value = input.value.trim();
-    if (tell(new Map(inputs.filter((input) => !input.checkValidity()).map(({ name, value }) =>
-      [name, t(value ? `field.${name}_wrong` : 'field.missing')])))) return;
+    if (tell(new Map(inputs.filter((input) => !input.checkValidity()).map(({ name, value }) => [name, value ? t(`field.${name}_wrong`) : t('field.missing')])))) return;
     form.ariaBusy = 'true';
     try {
       render(message, await send(Object.fromEntries(new FormData(form)), form) ?? html``);
@@ -73,8 +73,9 @@ export function mountForm(root, keys, values, action, send, look = 'primary') {
   onAction(form, {
     reveal(button) {
       const { control } = Object(button.previousElementSibling);
-      control.type = control.type === 'text' ? 'password' : 'text';
-      button.ariaPressed = String(control.type === 'text');
+      const shown = control.type === 'text';
+      control.type = shown ? 'password' : 'text';
+      button.ariaPressed = `${!shown}`;
     },
   });
   return form;

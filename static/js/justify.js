@@ -24,30 +24,30 @@ export class Layout {
    * @param {Layout['items']} items @param {boolean} complete
    */
   update(items, complete) {
-    const { rows, target } = this;
-    let same = items.findIndex((item, i) => item !== this.items[i]);
-    if (same < 0) same = items.length;
+    const { rows, target, width } = this;
+    const changed = items.findIndex((item, i) => item !== this.items[i]);
+    const same = changed < 0 ? items.length : changed;
     this.items = items;
     // The picture after a row decided where it ends.
     while (rows.length && rows[rows.length - 1].to >= same) rows.pop();
-    let from = rows.at(-1)?.to ?? 0;
+    const last = rows.at(-1);
+    let from = last?.to ?? 0;
+    let top = last ? last.top + last.height + GAP : 0;
     let sum = 0;
-    const scaleOf = (/** @type {number} */ to, ratio = 0) => (this.width - (to - from - 1) * GAP) / (sum + ratio);
     for (let i = from; i <= items.length; i++) {
       const ratio = i < items.length ? ratioOf(items[i]) : 0;
-      const scale = scaleOf(i);
+      let scale = (width - (i - from - 1) * GAP) / sum;
       // A row ends where that is nearer to the height aimed at than with one picture more.
-      const full = ratio ? scale * scaleOf(i + 1, ratio) <= target ** 2 : complete || scale <= target;
-      if (sum && full) {
-        const top = rows.length && rows[rows.length - 1].top + rows[rows.length - 1].height + GAP;
-        rows.push({ from, to: i, top, height: Math.round(ratio ? scale : Math.min(scale, target)), scale: ratio ? scale : Math.min(scale, target) });
+      if (sum && (ratio ? scale * (width - (i - from) * GAP) / (sum + ratio) <= target ** 2 : complete || scale <= target)) {
+        if (!ratio) scale = Math.min(scale, target);
+        rows.push({ from, to: i, top, height: Math.round(scale), scale });
+        top += Math.round(scale) + GAP;
         from = i;
         sum = 0;
       }
       sum += ratio;
     }
-    const last = rows.at(-1);
-    this.height = last ? last.top + last.height : 0;
+    this.height = Math.max(0, top - GAP);
   }
 
   /** The last row from a place (`top`) or picture (`from`) on. @param {'top' | 'from'} key @param {number} value */
@@ -73,16 +73,16 @@ export class Layout {
 
   /** Where a key leads from a picture, in a window so high. @param {number} index @param {string} key @param {number} view */
   step(index, key, view) {
-    const { rows, target } = this;
+    const { rows } = this;
     const end = rows[rows.length - 1].to - 1;
     const to = { ArrowLeft: index - 1, ArrowRight: index + 1, Home: 0, End: end }[key];
     if (to !== undefined) return Math.min(Math.max(to, 0), end);
-    const page = Math.ceil(view / target / 2);
+    const page = Math.ceil(view / this.target / 2);
     const by = { ArrowUp: -1, ArrowDown: 1, PageUp: -page, PageDown: page }[key];
     if (!by) return undefined;
     const at = this.rowAt('from', index);
     const { left, width } = this.boxes(rows[at])[index - rows[at].from];
-    const far = (/** @type {{ left: number, width: number }} */ box) => Math.abs(box.left + box.width / 2 - left - width / 2);
+    const far = (/** @type {{ left: number, width: number }} */ box) => Math.abs(box.left - left + (box.width - width) / 2);
     return this.boxes(rows[Math.min(Math.max(at + by, 0), rows.length - 1)]).sort((a, b) => far(a) - far(b))[0].index;
   }
 }

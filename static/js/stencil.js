@@ -2,9 +2,12 @@
 
 import { t } from './i18n.js';
 
+/** Elements in the order in which they stand. @param {ParentNode} root @param {string} selector @returns {any[]} */
+export const parts = (root, selector) => [...root.querySelectorAll(selector)];
+
 /** Fills in the words. @template {ParentNode} Root @param {Root} root */
 export function speak(root) {
-  for (const target of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll('[data-t]'))) target.textContent = t(target.dataset.t ?? '');
+  for (const part of parts(root, '[data-t]')) part.textContent = t(part.dataset.t);
   return root;
 }
 

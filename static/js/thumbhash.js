@@ -8,53 +8,48 @@ export function decodeThumbHash(base64) {
   } catch {
     // A placeholder is never worth an error.
   }
-  /** Reads some bits, lowest first. @param {number} at @param {number} count */
-  const bits = (at, count) => {
+  let at = 0;
+  /** Reads on, lowest bit first. @param {number} count */
+  const bits = (count) => {
     let value = 0;
-    for (let i = at + count; i-- > at;) value = value * 2 + ((text.charCodeAt(i >> 3) >> (i & 7)) & 1);
+    for (let i = 0; i < count; i++, at++) value |= ((text.charCodeAt(at >> 3) >> (at & 7)) & 1) << i;
     return value;
   };
-  const alpha = bits(23, 1);
-  const short = bits(24, 3);
-  let at = alpha ? 48 : 40;
+  const [l, p, q, lScale, alpha, short, pScale, qScale, wide] = [6, 6, 6, 5, 1, 3, 6, 6, 1].map(bits);
+  const [a = 0, aScale = 0] = alpha ? [bits(4), bits(4)] : [];
   if (!short || text.length * 8 < at) return null;
   const long = alpha ? 5 : 7;
-  const [nx, ny] = bits(39, 1) ? [long, short] : [short, long];
-  const width = Math.round(32 * Math.min(1, nx / ny));
-  const height = Math.round(32 * Math.min(1, ny / nx));
-  const rgba = new Uint8ClampedArray(width * height * 4);
-  /** @param {number} n @param {number} length */
-  const wave = (n, length) => Float64Array.from({ length }, (_, i) => Math.cos((Math.PI / length) * (i + 0.5) * n));
-
-  /** Reads what is kept of a channel. @param {number} w @param {number} h @param {number} mean @param {number} scale */
-  const channel = (w, h, mean, scale) => {
+  const [nx, ny] = wide ? [long, short] : [short, long];
+  const [width, height] = [nx / ny, ny / nx].map((ratio) => Math.round(32 * Math.min(1, ratio)));
+  const wave = (/** @type {number} */ n, /** @type {number} */ length) =>
+    Array.from({ length }, (_, i) => Math.cos((Math.PI / length) * (i + 0.5) * n));
+  // The encoder narrows the colours' range by 1.25. P is red and green less blue, Q red less green.
+  const [light, yellow, red, opacity] = [[Math.max(3, nx), Math.max(3, ny), l / 63, lScale / 31],
+    [3, 3, p / 31.5 - 1, pScale / 50.4], [3, 3, q / 31.5 - 1, qScale / 50.4], [5, 5, a / 15, aScale / 15]].slice(0, 3 + alpha).map(([w, h, mean, scale]) => {
     const values = new Float64Array(width * height).fill(mean);
     for (let y = 0; y < h; y++) {
-      for (let x = y ? 0 : 1; x * h < w * (h - y); x++, at += 4) {
+      for (let x = y ? 0 : 1; x * h < w * (h - y); x++) {
         // What was cut off is the middle of the range, which adds nothing.
-        const factor = ((at < text.length * 8 ? bits(at, 4) : 7.5) / 7.5 - 1) * scale * 2;
+        const factor = at < text.length * 8 ? (bits(4) / 7.5 - 1) * scale * 2 : 0;
         const columns = wave(x, width);
         let i = 0;
         for (const row of wave(y, height)) for (const column of columns) values[i++] += factor * row * column;
       }
     }
     return values;
-  };
-  const light = channel(Math.max(3, nx), Math.max(3, ny), bits(0, 6) / 63, bits(18, 5) / 31);
-  // The encoder narrows the colours' range by 1.25. P is red and green less blue, Q red less green.
-  const p = channel(3, 3, bits(6, 6) / 31.5 - 1, bits(27, 6) / 50.4);
-  const q = channel(3, 3, bits(12, 6) / 31.5 - 1, bits(33, 6) / 50.4);
-  const a = alpha ? channel(5, 5, bits(40, 4) / 15, bits(44, 4) / 15) : light.map(() => 1);
-  for (let i = 0; i < rgba.length; i += 4) {
-    const [l, yellow, red] = [light[i / 4], p[i / 4] / 3, q[i / 4] / 2];
-    rgba.set([(l + yellow + red) * 255, (l + yellow - red) * 255, (l - 2 * yellow) * 255, a[i / 4] * 255], i);
-  }
+  });
+  const rgba = new Uint8ClampedArray(light.length * 4);
+  light.forEach((value, i) => {
+    const [y, r] = [yellow[i] / 3, red[i] / 2];
+    rgba.set([(value + y + r) * 255, (value + y - r) * 255, (value - 2 * y) * 255, (opacity?.[i] ?? 1) * 255], i * 4);
+  });
   return { width, height, rgba };
 }
 
 /** Draws one on a canvas, which takes its size. @param {HTMLCanvasElement} canvas @param {string} base64 */
 export function drawThumbHash(canvas, base64) {
-  const { width, height, rgba } = decodeThumbHash(base64) ?? {};
-  if (!width || !height || !rgba) return;
+  const decoded = decodeThumbHash(base64);
+  if (!decoded) return;
+  const { width, height, rgba } = decoded;
   Object.assign(canvas, { width, height }).getContext('2d')?.putImageData(new ImageData(rgba, width, height), 0, 0);
 }

@@ -141,25 +141,50 @@ export type Context = {
 /** Fills an empty element; whatever it listens to ends with the signal. */
 export type Page = (root: HTMLElement, context: Context, params: Record<string, string>, signal: AbortSignal) => void;
 
+/** Listens to several types of events, given as words. */
+export type On = (target: EventTarget, types: string, listener: (event: any) => unknown, options?: AddEventListenerOptions) => void;
+
 /** Finds the element of a type (any HTML element unless given) by a selector, or throws. */
 export type Find = <T extends HTMLElement = HTMLElement>(root: ParentNode, selector: string, type?: new () => T) => T;
-/** What a form does with what was typed, by name; it returns what to show when that has succeeded. */
-export type Send = (values: any, form: HTMLFormElement) => Promise<Markup | void>;
 
-/** Fills an element with a form of the fields that form.js knows by their keys; `look` is the button's class. */
-export type MountForm = (root: HTMLElement, keys: readonly string[], values: object, action: string, send: Send,
-  look?: string) => HTMLFormElement;
+// Names that modules need no import for, which would be bytes in each of them.
+declare global {
+  type KadrPage = Page;
+  type SignInDialog = (context: Context, reason?: string) => Promise<boolean>;
+  type When = (time: string | null) => string;
 
-/** `mode` is `sign-in` or `register`, `known` has the name; `done` comes when somebody is signed in. */
-export type MountAuthForm = (root: HTMLElement, context: Context, mode: string, known?: Account | null, done?: () => void) => void;
+  /** Fills an element with a form of the fields that form.js knows by their keys. `send` gets what was typed, by name, and
+   *  returns what to show when that has succeeded; `look` is the button's class. */
+  type MountForm = (root: HTMLElement, keys: readonly string[], values: object, action: string,
+    send: (values: any, form: HTMLFormElement) => Promise<Markup | void>, look?: string) => HTMLFormElement;
 
-/** Fills a section of the settings. `change` is a PATCH to the account as it was read: 412 when it is another by now. */
-export type Section = (root: HTMLElement, context: Context, account: Account,
-  change: (body: Schemas['AccountPatch']) => Promise<void>) => void;
+  /** `mode` is `sign-in` or `register`, `known` has the name; `done` comes when somebody is signed in. */
+  type MountAuthForm = (root: HTMLElement, context: Context, mode: string, known?: Account | null, done?: () => void) => void;
 
-/** A form in a card of its own. */
-export type SectionForm = (root: HTMLElement, key: string, keys: readonly string[], values: object, send: Send,
-  look?: string) => HTMLFormElement;
+  /** Fills a section of the settings. `change` is a PATCH to the account as it was read: 412 when it is another by now. */
+  type Section = (root: HTMLElement, context: Context, account: Account,
+    change: (body: Schemas['AccountPatch']) => Promise<void>) => void;
+
+  /** Draws the field of a key, filled from `values` by its name. */
+  type Field = (key: string, values: any) => Markup;
+
+  /** Adds a card, whose words are those of the key, and returns the place in it. */
+  type Card = (root: HTMLElement, key: string) => HTMLElement;
+
+  /** Shows what is not shown a second time, and offers it as a file of that name. */
+  type Once = (text: string, file?: string) => Markup;
+
+  /** A form in a card of its own. */
+  type SectionForm = (root: HTMLElement, key: string, keys: readonly string[], values: object,
+    send: (values: any, form: HTMLFormElement) => Promise<Markup | void>, look?: string) => HTMLFormElement;
+
+  /** A list whose rows `operation` ends: of each, its name and more about it. */
+  type Rows = <Item extends { id: string; current?: boolean }>(items: readonly Item[], operation: string,
+    tell: (item: Item) => [string, string]) => Markup;
+
+  /** Fills a card with what the server has, and returns what does so again. Buttons in it may end some of that first. */
+  type Fill = (root: HTMLElement, api: API, draw: () => Promise<Markup>) => (operation?: any, ids?: string) => Promise<void>;
+}
 
 /** What a layout needs to know of a picture. */
 export type Size = { readonly width: number; readonly height: number };
@@ -177,14 +202,18 @@ export type MountGrid = (root: HTMLElement, context: Context, how: {
   signal: AbortSignal;
 }) => void;
 
-export type MountSelection = (root: HTMLElement, context: Context, how: {
+export type Ids = ReadonlySet<string>;
+
+/** What is done to many pictures. */
+export type Change = Omit<Schemas['BulkUpdate'], 'ids'>;
+
+export type MountSelectionBar = (root: HTMLElement, context: Context, how: {
+  selection: import('./selection.js').Selection;
   list: PictureList;
-  /** What can be selected. */
-  items: () => readonly Image[];
   /** Brings the focus back into the grid. */
   focus: () => void;
   signal: AbortSignal;
-}) => import('./components/selection.js').Selection;
+}) => void;
 
 /** The ways in which a picture can be copied. */
 export type SnippetKind = 'link' | 'page' | 'markdown' | 'markdown_thumbnail' | 'html' | 'picture' | 'bbcode' | 'bbcode_thumbnail' | 'rst';

@@ -1,9 +1,11 @@
 /** The queue of uploads: three at a time, paused while the network is away. */
 
 import { Problem } from './problem.js';
-import { transfer } from './upload-transfer.js';
 
 /** @import { Queue, Upload } from './types' */
+
+/** The way to the server comes with the first file. @type {import('./types').Transfer} */
+const transfer = async (...call) => (await import('./upload-transfer.js')).transfer(...call);
 
 /** @implements {Queue} */
 export class UploadQueue extends EventTarget {
@@ -97,6 +99,8 @@ export class UploadQueue extends EventTarget {
       const { code, status, retryAfter } = Object(error);
       const passes = abort.signal.aborted || code === 'network' || [408, 409, 502, 503, 504].includes(status);
       Object.assign(upload, { error, state: passes && (!this.online() || upload.tries < 5) ? 'paused' : 'failed' });
+      // Who does not want to sign in is not asked for each of the others.
+      if (status === 401) for (const other of this.in('waiting')) Object.assign(other, { error, state: 'failed' });
       if (this.online()) {
         setTimeout(() => {
           if (upload.abort === abort && upload.state === 'paused') this.retry([upload], upload.tries + 1);

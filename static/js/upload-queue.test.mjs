@@ -134,6 +134,17 @@ test('what is refused fails at once, and is tried again on demand', async () => 
   assert.equal(states(queue), 'done');
 });
 
+test('who does not sign in again is asked once, not for each file', async () => {
+  const { queue, sent } = setUp();
+  queue.add(['a', 'b', 'c', 'd', 'e'].map(file));
+  for (const one of sent.slice(0, 3)) one.fail(new Problem({ code: 'unauthenticated', status: 401 }));
+  await settled();
+  assert.equal(states(queue), 'failed failed failed failed failed');
+  assert.equal(sent.length, 3);
+  queue.retry(queue.in('failed'));
+  assert.equal(states(queue), 'sending sending sending waiting waiting');
+});
+
 test('what is cancelled is gone here and there, and makes room', async () => {
   const { calls, queue, sent } = setUp();
   queue.add(['a', 'b', 'c', 'd'].map(file));

@@ -27,7 +27,7 @@ func (b *tab) fill(input, text string) {
 // submit presses the button of a form, named by one of its fields.
 func (b *tab) submit(input string) {
 	b.t.Helper()
-	b.click("$('.form > .button', " + input + ".closest('main, dialog'))")
+	b.click("$('.form > .button', " + input + ".form)")
 }
 
 // waitFault waits for a text at a field, which then is marked and has the focus.
@@ -195,7 +195,8 @@ func testSessionEnded(t *testing.T, c *chromium) {
 		p.signOutEverywhere(t)
 		b.press(kb.Enter)
 		b.waitText("dialog", b.says("Your session has ended.", "Сеанс закончился."))
-		b.wait("the name to be kept", field("name")+".value === "+quote(p.name))
+		b.wait("the name to be kept, and the password to be asked for", field("name")+".value === "+quote(p.name)+
+			" && document.activeElement === "+field("password"))
 		b.fits("dialog")
 		b.audit("dialog")
 		b.photograph("session-ended")

@@ -46,34 +46,28 @@ func testPagesElsewhere(t *testing.T, c *chromium) {
 	in := newInstance(t, "CORS_ORIGINS=http://"+pages)
 	servePages(t, pages, in.base)
 	b := c.newTab(t, in, pages)
-	b.open("http://" + pages + "/index.html")
-	b.waitText("h1", "Your pictures, with links that last.")
+	b.open("http://" + pages + "/")
+	b.waitText("h1", "A good home for your pictures")
 	b.wait("the links to the API's documentation", "$('footer a').href.startsWith("+quote(in.base)+")")
 
 	registerByKeyboard(b, "ada-l")
-	b.waitText(".mine .empty", "Nothing here yet")
-	b.choose(func() { b.click("$('.drop-zone')") }, landscape(t, "evening.jpg", 20))
-	b.waitText(".upload.done", "evening.jpg")
-	b.wait("the thumbnail", "loaded($('.mine .card img'))")
+	small, large := photograph("evening.jpg", 20), grain(t, "grain.png", 20, 500) // in one request, and in parts
+	b.choose(func() { b.click("$('.zone-choose')") }, small, large)
+	b.wait("both pictures", row(small.name, "done")+" && "+row(large.name, "done"))
 	if eval[bool](b, "document.cookie !== ''") {
 		t.Error("the page can read the session's cookie")
 	}
+	done := row(large.name, "done")
+	b.click("$('summary', " + done + ")")
+	eval[any](b, "(() => { const s = $('select', "+done+"); s.value = 'public'; s.dispatchEvent(new Event('change', { bubbles: true })); })()")
+	b.waitText("#toast", "Saved")
+	b.wait("the thumbnail", "loaded($('.feed img'))")
 
-	b.click("$('.mine .card a')")
-	b.wait("the picture", "loaded($('.picture img'))")
-	eval[bool](b, "(() => { const s = $('.owner select'); s.value = 'private'; return s.dispatchEvent(new Event('change')); })()")
-	b.waitText("#toast", "Saved") // a PATCH, and the ETag that it needs was readable
-	b.open(eval[string](b, "location.href"))
-	b.wait("the private picture", "loaded($('.picture img'))")
-	b.click("named('.owner button', 'Delete')")
-	b.click("named('dialog button', 'Delete')")
-	b.waitText(".mine .empty", "Nothing here yet")
-
-	b.click("named('#account button', 'Sign out')")
-	b.waitText("h1", "Your pictures, with links that last.")
+	b.click("$('.avatar')")
+	b.click("$('[data-action=sign-out]')")
+	b.waitText("h1", "A good home for your pictures")
 	b.open("http://" + pages + "/")
-	b.waitText("h1", "Your pictures, with links that last.")
-	b.wait("nobody to be signed in", "!$('.account-name')")
+	b.wait("nobody to be signed in", "$('.hero').checkVisibility() && !$('.avatar')")
 }
 
 // testPagesOfAStranger tries the same from an origin that is not listed, in a browser that is signed in.

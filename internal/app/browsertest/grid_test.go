@@ -34,6 +34,12 @@ func testGrid(t *testing.T, c *chromium) {
 	t.Run("Turn", func(t *testing.T) { t.Parallel(); tryTurn(t, c.newTab(t, in), anna) })
 }
 
+// scrollTo scrolls down in a grid, which has to load what is there first.
+func (b *tab) scrollTo(y int) {
+	b.t.Helper()
+	b.wait("the pictures so far down", fmt.Sprintf(`(scrollTo(0, %d), scrollY === %[1]d && $$('.tile').some((tile) => tile.getBoundingClientRect().bottom > innerHeight))`, y))
+}
+
 // tryFar scrolls to the end of all pictures.
 func tryFar(t *testing.T, b *tab, who *person) {
 	b.hold(wall)
@@ -115,10 +121,7 @@ func tryKeys(t *testing.T, b *tab, who *person) {
 	b.press(kb.ArrowRight)
 	here := eval[int](b, focused)
 	// What has the focus stays in the page however far one scrolls, and all else that is not seen goes.
-	for range 8 {
-		eval[any](b, "(scrollBy(0, 2500), 1)")
-		eval[any](b, "await new Promise((done) => setTimeout(done, 150))")
-	}
+	b.scrollTo(15_000)
 	b.wait("the others to go", tileAt(here+30)+" === null")
 	b.wait("the focus to stay", fmt.Sprintf("%s === %d", focused, here))
 	b.press(kb.ArrowRight)
@@ -133,18 +136,13 @@ func tryBack(t *testing.T, b *tab, who *person) {
 	b.signIn(who)
 	b.open("/pictures?sort=name&order=asc")
 	b.settle(tileAt(1))
-	for range 6 {
-		eval[any](b, "(scrollBy(0, 2000), await new Promise((done) => setTimeout(done, 300)))")
-	}
-	b.settle("$$('.tile').length > 20")
+	b.scrollTo(9000)
+	b.settle("$('.tile')")
 	was := eval[float64](b, "scrollY")
-	if was < 5000 {
-		t.Fatalf("scrolled to %v only", was)
-	}
 	seen := eval[int](b, `Number($$('.tile').find((tile) => tile.getBoundingClientRect().top > 200).ariaPosInSet)`)
 	point := eval[[]float64](b, `(() => { const box = `+tileAt(seen)+`.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; })()`)
 	b.do("click on a picture", chromedp.MouseClickXY(point[0], point[1]))
-	b.wait("the picture's page", "location.pathname.startsWith('/p/') && !$('.grid')")
+	b.wait("the picture's page", "location.pathname.startsWith('/p/') && !$('ul.grid')")
 	eval[any](b, "(history.back(), 1)")
 	b.wait("the same place", fmt.Sprintf("location.pathname === '/pictures' && Math.abs(scrollY - %v) < 2 && loaded($('img', %s))", was, tileAt(seen)))
 	b.wait("the focus on what was opened", fmt.Sprintf("%s === %d", focused, seen))
@@ -155,9 +153,7 @@ func tryTurn(t *testing.T, b *tab, who *person) {
 	b.signIn(who)
 	b.open("/pictures")
 	b.settle(tileAt(1))
-	for range 4 {
-		eval[any](b, "(scrollBy(0, 2000), await new Promise((done) => setTimeout(done, 300)))")
-	}
+	b.scrollTo(7000)
 	first := `Number($$('.tile').find((tile) => tile.getBoundingClientRect().bottom > 0).ariaPosInSet)`
 	was := eval[int](b, first)
 	b.hold(phone)

@@ -172,7 +172,7 @@ func shell(t *testing.T, dir string, programs map[string]string, env []string, a
 	t.Helper()
 	bin := t.TempDir()
 	for name, script := range programs {
-		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script), 0o700); err != nil { //nolint:gosec // it has to run
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}

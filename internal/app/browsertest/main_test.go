@@ -60,6 +60,9 @@ func TestPages(t *testing.T) {
 		"MyPictures":         testMyPictures,
 		"PersonPage":         testPersonPage,
 		"Harness":            testHarness,
+		"HostileTexts":       testHostileTexts,
+		"Install":            testInstall,
+		"Weight":             testWeight,
 		"EveryPage":          testEveryPage,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,13 @@ import (
 // offline takes the network away, from the page and from its service worker, or gives it back.
 func (b *tab) offline(yes bool) {
 	b.t.Helper()
+	if yes {
+		b.goAway(true)
+	}
 	b.network(network.Conditions{Offline: yes, DownloadThroughput: -1, UploadThroughput: -1})
+	if !yes {
+		b.goAway(false)
+	}
 }
 
 // slow makes the network slow: bytes in a second both ways, and milliseconds to the first of an answer. 0 lifts a limit.

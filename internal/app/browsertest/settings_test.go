@@ -161,7 +161,7 @@ func testSecurity(t *testing.T, c *chromium) {
 	b := c.newTab(t, in)
 	b.signIn(p)
 	b.open("/settings#security")
-	for _, words := range []string{"Edge, Windows", "Safari, iPhone", "unknown, unknown"} {
+	for _, words := range []string{"Edge, Windows", "Safari, iPhone", "unknown"} {
 		b.wait(words, "named('.rows b', "+quote(words)+")")
 	}
 	b.wait("this one marked", "$$('.rows mark').length === 1 && $$('.rows li').length === 4")

@@ -277,7 +277,11 @@ const overflowing = `(() => {
 		}
 		return false;
 	});
-	return [...out, ...cut.map((e) => 'cut off: ' + describe(e))].slice(0, 12);
+	// What is fixed in its size does not make room for what comes too close.
+	const head = seen.filter((e) => e.matches('.top a, .top button') && !e.closest('[popover]'));
+	const box = (e) => e.getBoundingClientRect();
+	const close = head.filter((e, i) => head.some((other, j) => j < i && box(other).right > box(e).left + 0.5));
+	return [...out, ...close.map((e) => 'too close: ' + describe(e)), ...cut.map((e) => 'cut off: ' + describe(e))].slice(0, 12);
 })()`
 
 // artifactsWanted tells whether the test was started with -artifacts.
@@ -291,7 +295,12 @@ func (b *tab) picture(name string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	shot, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	// What lies over the page is where the window is.
+	whole := chromedp.FullScreenshot(100)
+	if eval[bool](b, "Boolean($(':modal, :popover-open, .tray:not([hidden]), .selection-bar:not([hidden])'))") {
+		whole = chromedp.CaptureScreenshot()
+	}
+	shot, err := chromedp.Run(ctx, whole)
 	dir := os.Getenv("KADR_SCREENSHOTS")
 	if dir == "" {
 		dir = b.t.ArtifactDir()

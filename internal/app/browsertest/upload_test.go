@@ -15,14 +15,6 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// words are what the pages of these stories say, in the tab's language.
-func (b *tab) words(english, russian string) string {
-	if b.language == "ru" {
-		return russian
-	}
-	return english
-}
-
 // row is the expression for the row of a file in the tray, in a state.
 func row(name, state string) string {
 	return fmt.Sprintf("named('.upload[data-state=%s]', %s)", state, quote(name))
@@ -31,7 +23,7 @@ func row(name, state string) string {
 // grain is a picture of nothing but grain, so that its file is large: about three bytes a pixel.
 func grain(t *testing.T, name string, number uint64, side int) file {
 	t.Helper()
-	draw := rand.New(rand.NewPCG(number, 7)) //nolint:gosec // no secret, and the same each time
+	draw := rand.New(rand.NewPCG(number, 7))
 	m := stdimage.NewRGBA(stdimage.Rect(0, 0, side, side))
 	for y := range side {
 		for x := range side {
@@ -53,7 +45,7 @@ func testUploadWays(t *testing.T, c *chromium) {
 		p := in.somebody(t)
 		b.signIn(p)
 		b.open("/")
-		b.waitText(".zone-title", b.words(map[bool]string{true: "Choose pictures", false: "Drop pictures or folders anywhere"}[b.device.touched()],
+		b.waitText(".zone-title", b.says(map[bool]string{true: "Choose pictures", false: "Drop pictures or folders anywhere"}[b.device.touched()],
 			map[bool]string{true: "Выбрать снимки", false: "Перетащите сюда"}[b.device.touched()]))
 		b.look("home-member-" + b.language)
 		b.audit("home")
@@ -67,29 +59,45 @@ func testUploadWays(t *testing.T, c *chromium) {
 		b.choose(func() { b.click("$('.zone-choose')") }, photos[0])
 		b.wait("it to be done", row(photos[0].name, "done"))
 		b.wait("it in the feed", "loaded($('.feed img'))")
-		b.waitText(".upload-state", b.words("Uploaded", "Загружено"))
+		b.waitText(".upload-state", b.says("Uploaded", "Загружено"))
+
+		// On a phone there is a camera.
+		if b.device.touched() {
+			b.choose(func() { b.click("$('[data-kind=camera]')") }, photograph("IMG_0001.jpg", 40))
+			b.wait("the photo to be done", row("IMG_0001.jpg", "done"))
+			if !eval[bool](b, "$('#files').hasAttribute('capture')") {
+				t.Error("the camera is not asked for")
+			}
+		}
+
+		// A picture of the page that is dragged is nothing new.
+		eval[any](b, `(() => { const dataTransfer = new DataTransfer(), img = $('.feed img'); dataTransfer.items.add(new File(['x'], 'own.png'));
+			for (const type of ['dragstart', 'dragover', 'drop', 'dragend']) img.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true })); })()`)
 
 		// Dropped far from the zone, with the page lit up meanwhile.
 		b.dragIn(save(t, photos[1:3])...)
-		b.waitText("#drop", b.words("Drop them to upload", "Отпустите, чтобы загрузить"))
+		b.waitText("#drop", b.says("Drop them to upload", "Отпустите, чтобы загрузить"))
 		b.picture("dragging-" + b.language + "-" + string(b.device))
 		b.letGo()
 		b.wait("the page not to be lit up", "!$('#drop').checkVisibility()")
 		for _, f := range photos[1:3] {
 			b.wait(f.name+" to be done", row(f.name, "done"))
 		}
+		if eval[bool](b, "Boolean(named('.upload', 'own.png'))") {
+			t.Error("a picture of the page is uploaded again")
+		}
 
 		// Browsers call every pasted picture image.png.
 		b.pasteFiles(file{name: "image.png", mediaType: "image/png", bytes: ring(t, "").bytes})
-		b.wait("the pasted picture under a name of its own", row(b.words("Pasted 20", "Из буфера 20"), "done"))
+		b.wait("the pasted picture under a name of its own", row(b.says("Pasted 20", "Из буфера 20"), "done"))
 
 		// Chosen from the head of another page, and once more: that is an outcome too.
 		b.open("/settings")
 		b.choose(func() { b.click("$('[data-action=upload]')") }, photos[0], photos[3])
 		b.wait("it to be known", row(photos[0].name, "duplicate"))
-		b.waitText(".upload-state", b.words("Already in your pictures", "Уже есть у вас"))
+		b.waitText(".upload-state", b.says("Already in your pictures", "Уже есть у вас"))
 		b.wait("the other to be done", row(photos[3].name, "done"))
-		b.waitText("#tray summary", b.words("2 pictures uploaded", "Загружены 2 снимка"))
+		b.waitText("#tray summary", b.says("2 pictures ready", "2 снимка готовы"))
 		b.look("tray-" + b.language)
 		b.click("$('summary', " + row(photos[0].name, "duplicate") + ")")
 		b.audit("tray")
@@ -99,7 +107,7 @@ func testUploadWays(t *testing.T, c *chromium) {
 		b.click("$('summary', " + done + ")")
 		b.click("$('input', " + done + ")")
 		b.press("A lighthouse <b>" + kb.Tab)
-		b.waitText("#toast", b.words("Saved", "Сохранено"))
+		b.waitText("#toast", b.says("Saved", "Сохранено"))
 		link := eval[string](b, "$('.upload-name', "+done+").getAttribute('href')")
 		status, body := p.get(t, in.base+"/api/v1/images/"+strings.TrimPrefix(link, "/p/"))
 		if status != http.StatusOK || !bytes.Contains(body, []byte(`A lighthouse \u003cb\u003e`)) || !bytes.Contains(body, []byte(`"public"`)) {
@@ -199,6 +207,12 @@ func testUploadInParts(t *testing.T, c *chromium) {
 	b.click("$('input', named('.upload', 'grain-0.png'))")
 	b.press("Nothing but grain" + kb.Tab)
 
+	// Another that is still being typed while the rows come and go.
+	last := "named('.upload', 'grain-4.png')"
+	b.click("$('summary', " + last + ")")
+	b.click("$('input', " + last + ")")
+	b.press("Still being")
+
 	b.offline(true)
 	b.wait("all to wait", "$$('.upload[data-state=paused]').length === 3 && !$('.upload[data-state=sending]')")
 	b.waitText("#offline", "You are offline")
@@ -211,16 +225,21 @@ func testUploadInParts(t *testing.T, c *chromium) {
 	for _, i := range []int{0, 1, 3, 4} {
 		b.wait(files[i].name+" to go on by itself", row(files[i].name, "done"))
 	}
-	b.waitText("#tray summary", "4 pictures uploaded")
-	for _, i := range []int{0, 3} {
+	b.waitText("#tray summary", "4 pictures ready")
+	if !eval[bool](b, "document.activeElement === $('input', "+last+")") {
+		t.Error("the field that is written in has lost the focus")
+	}
+	b.press(" typed" + kb.Tab)
+	b.waitText("#toast", "Saved")
+	for i, said := range map[int]string{0: "Nothing but grain", 3: "", 4: "Still being typed"} {
 		link := eval[string](b, "$('.upload-name', "+row(files[i].name, "done")+").getAttribute('href')")
 		_, original := p.get(t, in.base+"/i/"+strings.TrimPrefix(link, "/p/")+".png")
 		if !bytes.Equal(original, files[i].bytes) {
 			t.Errorf("%s: %d bytes came back, not the same %d", files[i].name, len(original), len(files[i].bytes))
 		}
 		_, body := p.get(t, in.base+"/api/v1/images/"+strings.TrimPrefix(link, "/p/"))
-		if said := bytes.Contains(body, []byte("Nothing but grain")); said != (i == 0) {
-			t.Errorf("%s is described so: %v", files[i].name, said)
+		if !bytes.Contains(body, []byte(`"description":`+quote(said))) {
+			t.Errorf("%s is not described as %q: %s", files[i].name, said, body)
 		}
 	}
 	left, err := filepath.Glob(filepath.Join(in.dir, "uploads", "*", "*"))
@@ -243,7 +262,7 @@ func testUploadSession(t *testing.T, c *chromium) {
 		b.drop(large)
 		b.wait("bytes to have arrived", "$('.upload[data-state=sending] progress')?.value > 0")
 		p.signOutEverywhere(t)
-		b.waitText("dialog", b.words("Your session has ended.", "Сеанс закончился."))
+		b.waitText("dialog", b.says("Your session has ended.", "Сеанс закончился."))
 		b.slow(0, 0)
 		b.picture("session-ended-" + b.language + "-" + string(b.device))
 		signInAtDialog(b, p)

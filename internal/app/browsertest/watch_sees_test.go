@@ -9,7 +9,7 @@ import (
 func testWatchSees(t *testing.T, c *chromium) {
 	b := c.newTab(t, newInstance(t))
 	b.open("/")
-	b.waitText("h1", "Your pictures, with links that last.")
+	b.waitText("h1", "A good home for your pictures")
 	for want, provoke := range map[string]string{
 		"a violation of the content policy: script-src":   `$('body').append(Object.assign(document.createElement('a'), { href: 'javascript:1' })), $('body > a:last-child').click(), 1`,
 		"a violation of the content policy: connect":      `fetch('http://elsewhere.test/').catch(() => 1)`,
@@ -27,7 +27,7 @@ func testWatchSees(t *testing.T, c *chromium) {
 			t.Errorf("the watch does not see %q, but %q", want, b.allFaults())
 		}
 		b.open("/")
-		b.waitText("h1", "Your pictures, with links that last.")
+		b.waitText("h1", "A good home for your pictures")
 	}
 
 	eval[any](b, "$('main').append(Object.assign(document.createElement('pre'), { textContent: 'wide '.repeat(500) }))")

@@ -25,6 +25,7 @@ type watch struct {
 	dialogs  chan struct{} // one for each dialog, which holds the page until it is closed
 
 	mu       sync.Mutex
+	away     bool // the network, which a test took
 	faults   []string
 	answers  map[string]int64 // the last status by method and path
 	requests map[network.RequestID]string
@@ -70,9 +71,11 @@ func (w *watch) see(event any) {
 	case *network.EventResponseReceived:
 		w.answer(e)
 	case *network.EventLoadingFailed:
-		// A picture or a call that the page no longer wants is given up when one goes elsewhere. And only a test takes
-		// the network away.
-		if !e.Canceled && e.ErrorText != "net::ERR_INTERNET_DISCONNECTED" {
+		// A picture or a call that the page no longer wants is given up when one goes elsewhere.
+		w.mu.Lock()
+		away := w.away
+		w.mu.Unlock()
+		if !e.Canceled && !away {
 			w.fault("a request that failed: %s: %s %s", w.requestOf(e.RequestID), e.ErrorText, e.BlockedReason)
 		}
 	}
@@ -126,6 +129,13 @@ func (w *watch) allFaults() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.faults)
+}
+
+// goAway says that there is no network, so that what fails without one is no fault.
+func (w *watch) goAway(away bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.away = away
 }
 
 // forgive forgets the faults that a test provoked.

@@ -4,10 +4,10 @@ import { find, icon, onAction, reconcile } from '../dom.js';
 import { element, html, render } from '../html.js';
 import { t } from '../i18n.js';
 import { Layout } from '../justify.js';
-import { localAddress, nameOf } from '../snippets.js';
+import { localAddress, nameOf } from '../links.js';
+import { Selection, hidden } from '../selection.js';
 import { drawThumbHash } from '../thumbhash.js';
 import { errorNotice } from './notice.js';
-import { hidden, mountSelection } from './selection.js';
 
 /** The picture that was opened last from a list, to come back to. @type {WeakMap<object, string>} */
 const opened = new WeakMap();
@@ -24,11 +24,11 @@ export function mountGrid(root, context, { list, selectable = false, empty, sign
   let at = 0;
   let drawn = '';
   let below = '';
-  const focus = () => find(grid, '[tabindex="0"]').focus({ preventScroll: true });
   const shown = () => items.slice(0, layout.rows.at(-1)?.to ?? 0);
-  const selection = selectable ? mountSelection(root, context, { list, items: shown, focus, signal }) : null;
+  const focus = () => find(grid, '[tabindex="0"]').focus({ preventScroll: true });
+  const selection = selectable ? new Selection(shown) : null;
   const topOf = () => -grid.getBoundingClientRect().top;
-  const indexOf = (/** @type {EventTarget | null} */ target) => Number(/** @type {Element} */ (target).closest('.tile')?.ariaPosInSet) - 1;
+  const indexOf = (/** @type {any} */ target) => Number(target.closest('.tile')?.ariaPosInSet) - 1;
 
   const draw = (anew = true) => {
     const { rows } = layout;
@@ -50,20 +50,22 @@ export function mountGrid(root, context, { list, selectable = false, empty, sign
         key: ({ index }) => items[index].id + items[index].updated_at + items[index].visibility,
         create: ({ index }) => makeTile(items[index], selectable, context.api.base),
       });
-      // What is still on its way to a tile that is gone is no longer wanted.
+      // What is on its way to a tile that is gone is no longer wanted.
       for (const tile of before) if (!tile.isConnected) find(tile, 'img').removeAttribute('srcset');
       boxes.forEach(({ index, left, top, width, height }, i) => {
         const tile = /** @type {HTMLElement} */ (grid.children[i]);
         const image = items[index];
         Object.assign(tile.style, { transform: `translate(${left}px, ${top}px)`, width: `${width}px`, height: `${height}px` });
         Object.assign(tile, { ariaPosInSet: index + 1, ariaSetSize: list.state.cursor === null ? items.length : -1 });
-        const sizes = `${Math.ceil(Math.max(width, height * image.width / image.height))}px`;
         const img = find(tile, 'img', HTMLImageElement);
+        const sizes = `${Math.ceil(Math.max(width, height * image.width / image.height))}px`;
         if (img.sizes !== sizes) img.sizes = sizes;
         find(tile, 'a').tabIndex = index === at ? 0 : -1;
-        selection?.mark(tile, image.id);
+        const chosen = Boolean(selection?.state.ids.has(image.id));
+        tile.classList.toggle('selected', chosen);
+        tile.querySelector('button')?.setAttribute('aria-checked', `${chosen}`);
       });
-      if (focused && rows[0] && !grid.contains(document.activeElement)) focus();
+      if (focused && active && !grid.contains(document.activeElement)) focus();
     }
     if (!list.state.error && layout.height - topOf() < window.innerHeight * 3) void list.more();
   };
@@ -78,59 +80,94 @@ export function mountGrid(root, context, { list, selectable = false, empty, sign
     const kind = error ? 'error' : cursor !== null ? 'more' : items.length ? 'end' : 'empty';
     if (below !== kind + layout.height) {
       below = kind + layout.height;
-      // Made anew where it is, as what moves down is a shift of the layout.
       const old = foot;
+      // Made anew, as what moves down is a shift of the layout.
       foot = element(html`<div class="grid-foot">${error ? errorNotice(error, { retry: 'retry' }) : kind === 'empty' ? empty() : kind === 'more'
-        && html`<div class="skeleton"><p class="sr-only">${t('common.loading')}</p>${Array.from({ length: 40 }, () => html`<i></i>`)}</div>`}</div>`);
+        && html`<div class="skeleton"><p class="sr-only">${t('common.loading')}</p>${Array.from('skeleton of a grid of many pictures', () => html`<i></i>`)}</div>`}</div>`);
       old.replaceWith(foot);
     }
     draw();
   };
 
-  grid.addEventListener('click', (event) => {
-    const index = indexOf(event.target);
-    if (!(index >= 0) || selection?.clicked(event, index)) return;
-    context.lists.current = list;
-    opened.set(list, items[index].id);
-  });
-  grid.addEventListener('focusin', ({ target }) => {
-    active = items[indexOf(target)].id;
-    draw();
-  });
-  grid.addEventListener('keydown', (event) => {
-    const { key, shiftKey } = event;
-    const to = event.altKey || event.ctrlKey || event.metaKey ? undefined
-      : key === ' ' && selection ? at : layout.step(at, key, window.innerHeight);
-    if (to === undefined) return;
-    event.preventDefault();
-    if (key === ' ') return selection?.pick(at, shiftKey);
-    if (shiftKey) selection?.extend(at, to);
-    active = items[to].id;
-    draw();
-    focus();
-    find(grid, ':focus').closest('li')?.scrollIntoView({ block: 'nearest' });
-  });
+  let held = false;
+  let timer = 0;
+  /** @type {Record<string, (event: any) => unknown>} */
+  const gestures = {
+    click(event) {
+      const index = indexOf(event.target);
+      const plain = !event.ctrlKey && !event.metaKey && (event.shiftKey || selection?.state.ids.size);
+      if (selection && index >= 0 && (plain || event.target.matches('button'))) {
+        event.preventDefault();
+        selection.pick(index, event.shiftKey);
+      } else if (index >= 0) {
+        context.lists.current = list;
+        opened.set(list, items[index].id);
+      }
+    },
+    focusin({ target }) {
+      active = items[indexOf(target)].id;
+      draw();
+    },
+    keydown(event) {
+      const { key, shiftKey } = event;
+      if (event.altKey || event.ctrlKey || event.metaKey) return;
+      const to = key === ' ' && selection ? at : layout.step(at, key, window.innerHeight);
+      if (to === undefined) return;
+      event.preventDefault();
+      if (key === ' ') selection?.pick(at, shiftKey);
+      else if (shiftKey) selection?.extend(at, to);
+      active = items[to].id;
+      draw();
+      focus();
+      grid.querySelector(':focus')?.scrollIntoView({ block: 'nearest' });
+    },
+    // A finger that stays selects; what the browser makes of it is not meant.
+    pointerdown({ pointerType, target }) {
+      held = false;
+      if (pointerType === 'touch' && selection) {
+        timer = setTimeout(() => {
+          target.closest('.tile')?.querySelector('button').click();
+          held = true;
+        }, 400);
+      }
+    },
+    pointerup: () => clearTimeout(timer),
+    pointermove: () => clearTimeout(timer),
+    pointercancel: () => clearTimeout(timer),
+    contextmenu: (event) => held && event.preventDefault(),
+  };
+  for (const type of Object.keys(gestures)) {
+    grid.addEventListener(type, (event) => (held && type === 'click' ? event.preventDefault() : gestures[type](event)));
+  }
   // A placeholder would be seen through a transparent picture.
   grid.addEventListener('load', ({ target }) => /** @type {Element} */ (target).previousElementSibling?.remove(), true);
   onAction(root, { retry: () => void list.more() }, signal);
+  window.addEventListener('keydown', (event) => {
+    if (!selection || event.code !== 'KeyA' || !(event.ctrlKey || event.metaKey) || document.querySelector('dialog[open]')
+      || /** @type {Element} */ (event.target).matches('input, textarea')) return;
+    event.preventDefault();
+    selection.all();
+  }, { signal });
   window.addEventListener('online', () => list.state.error && list.more(), { signal });
   window.addEventListener('scroll', () => draw(false), { signal });
   const resized = new ResizeObserver(() => {
     const { clientWidth } = grid;
     if (!clientWidth || clientWidth === layout.width) return draw(false);
-    const row = layout.rows[layout.rowAt('top', topOf())];
-    const far = topOf();
+    const top = topOf();
+    const row = layout.rows[layout.rowAt('top', top)];
     layout = new Layout(clientWidth);
     update();
     // What was on top stays there.
-    if (far > 0 && row) window.scrollBy(0, layout.rows[layout.rowAt('from', row.from)].top - row.top);
+    if (top > 0 && row) window.scrollBy(0, layout.rows[layout.rowAt('from', row.from)].top - row.top);
   });
-  resized.observe(grid);
-  resized.observe(document.documentElement);
+  for (const one of [grid, document.documentElement]) resized.observe(one);
   signal.addEventListener('abort', () => resized.disconnect());
   list.watch(update, signal);
   hidden.addEventListener('change', update, { signal });
   selection?.addEventListener('change', () => draw());
+  // What can be done to a selection comes with the first.
+  selection?.addEventListener('change', () => import('./selection-bar.js').then(({ mountSelectionBar }) =>
+    signal.aborted || mountSelectionBar(root, context, { selection, list, focus, signal })).catch(context.toast), { once: true });
   const back = opened.get(list);
   // After the router has scrolled to where one was.
   if (back) {
@@ -147,9 +184,9 @@ function makeTile(image, mine, base) {
   const name = image.description || nameOf(image);
   const small = localAddress(image.thumbnail_url, base);
   const srcset = [320, 640, 1280].filter((width) => width < image.width * 2 || width === 320)
-    .map((width) => `${small.replace(/\bw=320$/, `w=${width}`)} ${Math.min(width, image.width)}w`).join(', ');
+    .map((width) => `${small.replace(/\bw=320$/, `w=${width}`)} ${Math.min(width, image.width)}w`).join();
   const tile = element(html`<li class="tile"><a href="/p/${image.id}"><canvas></canvas><img srcset="${srcset}" alt="${name}" loading="lazy"
-    decoding="async"></a>${mine && html`<button type="button" class="tile-check" role="checkbox" tabindex="-1"
+    decoding="async"></a>${mine && html`<button type="button" class="tile-check" role="checkbox" aria-checked="false" tabindex="-1"
     aria-label="${t('selection.pick', { name })}"></button>`}<span class="tile-badges">${
     // Thumbnails are stills, and no WebP only where the picture moves.
     !/\.webp\b/.test(small) && html`<span>${image.media_type === 'image/gif' ? 'GIF' : t('grid.animated')}</span>`}${

@@ -1,9 +1,8 @@
 /** The ways in, on every page: what is dropped, pasted or chosen. */
 
-import { find } from '../dom.js';
+import { find, on } from '../dom.js';
 import { t } from '../i18n.js';
 import { foretell } from '../upload-queue.js';
-import { mountTray } from './upload-tray.js';
 
 /** Where the last choice is kept. @param {import('../types').Account | null} [account] */
 export const visibilityKey = (account) => `kadr-visibility-${account?.name}`;
@@ -13,7 +12,8 @@ export function mountUploads(context) {
   const { instance, queue, session } = context;
   const overlay = find(document, '#drop');
   const input = find(document, '#files', HTMLInputElement);
-  mountTray(context);
+  // The tray comes with the first file.
+  queue.addEventListener('change', () => import('./upload-tray.js').then(({ mountTray }) => mountTray(context), context.toast), { once: true });
   instance.watch(({ settings }) => { queue.most = settings?.max_upload_bytes ?? Infinity; });
 
   /** @param {any[]} files @param {any[]} [inside] what was in folders, where other files lie too */
@@ -25,35 +25,36 @@ export function mountUploads(context) {
     const { account } = session.state;
     queue.add(all, { visibility: localStorage[visibilityKey(account)] ?? account?.default_visibility });
   };
-  queue.addEventListener('choose', (/** @type {any} */ { detail }) => {
+  on(queue, 'choose', ({ detail }) => {
     input.webkitdirectory = detail === 'folder';
     input.toggleAttribute('capture', detail === 'camera');
     input.value = ''; // so that the same can be chosen again
     input.click();
   });
-  input.addEventListener('change', () => {
+  on(input, 'change', () => {
     const files = [...input.files ?? []];
     void (input.webkitdirectory ? add([], files) : add(files));
   });
-  for (const type of /** @type {const} */ (['dragover', 'dragleave', 'drop'])) {
-    document.addEventListener(type, async (event) => {
-      const { items, types } = Object(event.dataTransfer);
-      if (!types?.includes('Files')) return;
-      event.preventDefault();
-      // A pointer that goes to nothing leaves the window.
-      overlay.hidden = type === 'drop' || (type === 'dragleave' && !event.relatedTarget);
-      overlay.textContent = t('upload.drop');
-      if (type !== 'drop') return;
-      // All has to be asked for before the first wait.
-      const files = Array.from(items, (item) => !item.webkitGetAsEntry()?.isDirectory && item.getAsFile());
-      const inside = await Promise.all(Array.from(items, (item) => item.webkitGetAsEntry()).filter((entry) => entry?.isDirectory).map(filesIn));
-      void add(files, inside.flat());
-    });
-  }
-  document.addEventListener('paste', (event) => {
-    const { files, types } = Object(event.clipboardData);
+  // A picture of the page that is dragged looks like a file too.
+  let own = false;
+  on(document, 'dragstart dragend', ({ type }) => { own = type === 'dragstart'; });
+  on(document, 'dragover dragleave drop', async (event) => {
+    const { dataTransfer: { items, types }, relatedTarget, type } = event;
+    if (own || !types.includes('Files')) return;
+    event.preventDefault();
+    // A pointer that goes to nothing leaves the window.
+    overlay.hidden = type === 'drop' || (type === 'dragleave' && !relatedTarget);
+    overlay.textContent = t('upload.drop');
+    if (type !== 'drop') return;
+    // All has to be asked for before the first wait.
+    const files = Array.from(items, (item) => !item.webkitGetAsEntry()?.isDirectory && item.getAsFile());
+    const inside = await Promise.all(Array.from(items, (item) => item.webkitGetAsEntry()).filter((entry) => entry?.isDirectory).map(filesIn));
+    void add(files, inside.flat());
+  });
+  on(document, 'paste', (event) => {
+    const { files, types } = event.clipboardData;
     // Some programs send a picture along with the text for a field.
-    if (!files?.length || (types.includes('text/plain') && Object(event.target).matches('input, textarea'))) return;
+    if (!files.length || (types.includes('text/plain') && event.target.matches?.('input, textarea'))) return;
     event.preventDefault();
     const name = `${t('upload.pasted')} ${new Date().toLocaleString('sv').replaceAll(':', '.')}`;
     // Browsers call every one image.png.

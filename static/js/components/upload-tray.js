@@ -1,12 +1,12 @@
 /** The tray: what becomes of each file, on every page. Which buttons there are, css/upload.css says by the states. */
 
-import { find, onAction, reconcile } from '../dom.js';
+import { find, on, onAction, reconcile } from '../dom.js';
 import { formatSize } from '../format.js';
 import { html, render } from '../html.js';
 import { t } from '../i18n.js';
 import { explain } from '../problem.js';
-import { linkOf } from '../snippets.js';
-import { speak, stencil } from '../stencil.js';
+import { linkOf } from '../links.js';
+import { parts, speak, stencil } from '../stencil.js';
 import { copyAction } from './copy.js';
 import { requestLine } from './notice.js';
 
@@ -35,16 +35,21 @@ export function mountTray({ lists, queue, router, toast }) {
     more.textContent = shown.length < count ? t('upload.more', { count: count - shown.length }) : '';
     // Only at the beginning and at the end.
     if (status.textContent !== said) status.textContent = said;
+    const active = /** @type {any} */ (document.activeElement);
     reconcile(rows, shown, { key: ({ id }) => id, create: makeRow });
+    // What is moved loses the focus.
+    if (rows.contains(active)) active.focus({ preventScroll: true });
     shown.forEach((upload, i) => fillRow(rows.children[i], upload));
   };
   const later = () => { due ||= requestAnimationFrame(update); };
-  queue.addEventListener('change', later);
-  router.addEventListener('navigate', () => {
+  on(queue, 'change', later);
+  const say = () => {
     speak(tray);
     later();
-  });
-  queue.addEventListener('edited', (/** @type {any} */ { image }) => {
+  };
+  on(router, 'navigate', say);
+  say();
+  on(queue, 'edited', ({ image }) => {
     lists.replace(image);
     toast(t('upload.saved'));
   });
@@ -64,19 +69,14 @@ export function mountTray({ lists, queue, router, toast }) {
     clear: () => queue.remove(queue.in('done', 'duplicate', 'failed', 'foretold')),
     copy: copyAction(toast),
   });
-  rows.addEventListener('change', (/** @type {any} */ { target }) => {
+  on(rows, 'change', ({ target }) => {
     for (const upload of of(target)) void queue.edit(upload, { [target.name]: target.value.trim() });
   });
-  for (const type of ['load', 'error']) {
-    rows.addEventListener(type, (/** @type {any} */ { target }) => {
-      URL.revokeObjectURL(target.src);
-      target.classList.add(type);
-    }, true);
-  }
+  on(rows, 'load error', ({ target, type }) => {
+    URL.revokeObjectURL(target.src);
+    target.classList.add(type);
+  }, { capture: true });
 }
-
-/** In the order in which they stand. @param {ParentNode} root @param {string} selector @returns {any[]} */
-const parts = (root, selector) => [...root.querySelectorAll(selector)];
 
 /** @param {Upload} upload */
 function makeRow({ file, fields }) {

@@ -1,16 +1,16 @@
 /** A picture in its page, and on the whole screen: its neighbours, zoom and pan, by mouse, finger and keys. */
 
-import { find, onAction } from '../dom.js';
+import { on, onAction } from '../dom.js';
 import { t } from '../i18n.js';
-import { linkOf, localAddress, nameOf, sourcesOf } from '../snippets.js';
+import { linkOf, localAddress, nameOf, sourcesOf } from '../links.js';
+import { parts } from '../stencil.js';
 import { drawThumbHash } from '../thumbhash.js';
 
 /** @typedef {import('../types').Image} Image */
 
 /** @type {import('../types').MountViewer} */
 export function mountViewer(root, { api, toast }, list, signal, turned) {
-  const dialog = find(root, 'dialog', HTMLDialogElement);
-  const [all, pane, stage, previous, next] = ['-all', '-pane', '-pane button', '-previous', '-next'].map((name) => find(root, `.viewer${name}`));
+  const [dialog, all, pane, stage, previous, next] = parts(root, 'dialog, .viewer-all, .viewer-pane, .stage, .viewer-previous, .viewer-next');
   const pointers = /** @type {Map<number, PointerEvent>} */ (new Map());
   /** The neighbours. @type {Record<string, ReturnType<typeof make>>} */
   let ready = {};
@@ -88,26 +88,26 @@ export function mountViewer(root, { api, toast }, list, signal, turned) {
     f: () => (!isOpen() ? dialog.showModal() : document.fullscreenElement ? document.exitFullscreen() : all.requestFullscreen?.()),
   });
   onAction(dialog, actions);
-  document.addEventListener('keydown', (event) => {
+  on(document, 'keydown', (event) => {
     const { key, target } = event;
     if (event.ctrlKey || event.metaKey || event.altKey || !actions[key] || document.querySelector('.dialog') || (zoom > 1 && /Arrow/.test(key))
-      || /** @type {Element} */ (target).matches('[name]') || (!isOpen() && !/Arrow|f/.test(key))) return;
+      || target.matches('[name]') || (!isOpen() && !/Arrow|f/.test(key))) return;
     event.preventDefault();
     actions[key]();
   }, { signal });
-  dialog.addEventListener('close', () => zoomBy(0));
+  on(dialog, 'close', () => zoomBy(0));
 
   /** The middle of the fingers, and how far they are apart. */
   const middle = () => {
     const [a, b = a] = pointers.values();
     return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, apart: Math.hypot(a.x - b.x, a.y - b.y) || 1 };
   };
-  dialog.addEventListener('pointerdown', (event) => {
+  on(dialog, 'pointerdown', (event) => {
     if (!isOpen() || event.button) return;
     if (!pointers.size) [dx, dy, moved] = [0, 0, 0];
     pointers.set(event.pointerId, event);
   });
-  dialog.addEventListener('pointermove', (event) => {
+  on(dialog, 'pointermove', (event) => {
     // The buttons come back, and go again by themselves.
     for (const animation of all.getAnimations({ subtree: true })) animation.currentTime = 0;
     if (!pointers.has(event.pointerId)) return;
@@ -122,18 +122,16 @@ export function mountViewer(root, { api, toast }, list, signal, turned) {
     [dx, dy] = [dx + now.x - was.x, dy + now.y - was.y];
     stage.style.translate = `${dx}px ${dy}px`;
   });
-  const up = (/** @type {PointerEvent} */ { pointerId, type }) => {
+  on(dialog, 'pointerup pointercancel', ({ pointerId, type }) => {
     if (!pointers.delete(pointerId) || pointers.size) return;
     stage.style.translate = '';
     if (zoom > 1 || type !== 'pointerup') return;
     if (Math.abs(dx) > Math.max(50, Math.abs(dy))) turn(-Math.sign(dx));
     else if (dy > 80) dialog.close();
-  };
-  dialog.addEventListener('pointerup', up);
-  dialog.addEventListener('pointercancel', up);
-  pane.addEventListener('click', ({ target }) => target === pane && dialog.close());
-  stage.addEventListener('dblclick', (event) => isOpen() && zoomBy(zoom > 1 ? 0 : Math.max(2, natural()), event));
-  dialog.addEventListener('wheel', (event) => {
+  });
+  on(pane, 'click', ({ target }) => target === pane && dialog.close());
+  on(stage, 'dblclick', (event) => isOpen() && zoomBy(zoom > 1 ? 0 : Math.max(2, natural()), event));
+  on(dialog, 'wheel', (event) => {
     if (!isOpen()) return;
     event.preventDefault();
     zoomBy(Math.exp(event.deltaY * (event.deltaMode ? 20 : 1) * (event.ctrlKey ? -0.01 : -0.002)), event);

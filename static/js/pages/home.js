@@ -3,17 +3,17 @@
 import { mountGrid } from '../components/grid.js';
 import { visibilityKey } from '../components/intake.js';
 import { errorNotice } from '../components/notice.js';
-import { onAction } from '../dom.js';
+import { on, onAction } from '../dom.js';
 import { html, render } from '../html.js';
 import { t } from '../i18n.js';
-import { stencil } from '../stencil.js';
+import { parts, stencil } from '../stencil.js';
 import { PictureList } from '../store.js';
 
 /** @type {import('../types').Page} */
 export const page = (root, context, _, signal) => {
   const { api, instance, lists, queue, session } = context;
   root.append(stencil('home'));
-  const [hero, zone, choice, trouble, feed] = /** @type {any[]} */ ([...root.querySelectorAll('.hero, .zone, select, .trouble, .feed')]);
+  const [hero, zone, choice, trouble, feed] = parts(root, '.hero, .zone, select, .trouble, .feed');
   session.watch(({ account, error }) => {
     hero.hidden = account !== null;
     zone.hidden = !account;
@@ -21,7 +21,7 @@ export const page = (root, context, _, signal) => {
     render(trouble, html`${error && errorNotice(error, { retry: 'reload' })}`);
   }, signal);
   instance.watch(({ settings }) => { hero.dataset.registration = settings?.registration; }, signal);
-  choice.addEventListener('change', () => { localStorage[visibilityKey(session.state.account)] = choice.value; });
+  on(choice, 'change', () => { localStorage[visibilityKey(session.state.account)] = choice.value; });
   onAction(root, {
     choose: ({ dataset }) => queue.dispatchEvent(new CustomEvent('choose', { detail: dataset.kind })),
     reload: () => void context.loadAccount(),

@@ -3,12 +3,13 @@
 import { copyAction, copyDialog, lastKind } from '../components/copy.js';
 import { errorNotice } from '../components/notice.js';
 import { mountViewer } from '../components/viewer.js';
-import { confirmDialog, onAction } from '../dom.js';
+import { confirmDialog, on, onAction } from '../dom.js';
 import { formatDimensions, formatSize, formatTime } from '../format.js';
 import { html, render } from '../html.js';
 import { t } from '../i18n.js';
-import { SNIPPETS, localAddress, nameOf } from '../snippets.js';
-import { stencil } from '../stencil.js';
+import { localAddress, nameOf } from '../links.js';
+import { SNIPPETS } from '../snippets.js';
+import { parts, stencil } from '../stencil.js';
 import { problemPage } from './message.js';
 
 /** @type {import('../types').Page} */
@@ -24,8 +25,8 @@ export const page = (root, context, { id }, signal) => {
   };
 
   root.append(stencil('picture'));
-  const [name, text, form, state, kind, file, share, trash, who, ...facts] = /** @type {any[]} */ ([...root.querySelectorAll(
-    'h1, p, form, form [role], [data-action=copy] span:last-child, .picture-actions a, [data-action=share], [data-action=trash], dd a, dd:not(:has(a))')]);
+  const [name, text, form, state, kind, file, share, trash, who, ...facts] = parts(root,
+    'h1, p, form, form [role], [data-action=copy] span:last-child, .picture-actions a, [data-action=share], [data-action=trash], dd a, dd:not(:has(a))');
   const show = mountViewer(root, context, list, signal, (to) => {
     router.go(`/p/${to.id}`, { replace: true, quiet: true });
     tag = '';
@@ -114,12 +115,12 @@ export const page = (root, context, { id }, signal) => {
       back();
     },
   }, signal);
-  form.addEventListener('change', save);
-  form.addEventListener('submit', (/** @type {Event} */ event) => {
+  on(form, 'change', save);
+  on(form, 'submit', (event) => {
     event.preventDefault();
     save();
   });
-  form.addEventListener('keydown', (/** @type {any} */ event) => {
+  on(form, 'keydown', (event) => {
     const { key, target } = event;
     if (key === 'Escape') target.value = image[target.name];
     if (key !== 'Enter' || event.shiftKey || event.isComposing) return;

@@ -1,84 +1,83 @@
 /** My pictures: all that one has put here, to search, sort and tidy up. What is looked at is in the address. */
 
 import { mountGrid } from '../components/grid.js';
-import { hidden } from '../components/selection.js';
+import { hidden } from '../selection.js';
 import { find, icon, onAction } from '../dom.js';
 import { formatSize } from '../format.js';
 import { html, render } from '../html.js';
 import { t } from '../i18n.js';
 import { PictureList } from '../store.js';
 
-const SORTS = ['', 'created_at asc', 'name asc', 'size desc', 'size asc'];
-const TYPES = ['JPEG', 'PNG', 'GIF', 'WebP', 'AVIF', 'HEIC', 'TIFF'];
+/** What there is to choose, by the query's names; sort and order are one. */
+const CHOICES = {
+  sort: ['', 'created_at asc', 'name asc', 'size desc', 'size asc'],
+  visibility: ['', 'public', 'unlisted', 'private'],
+  media_type: ['', 'image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif', 'image/heic', 'image/tiff'],
+};
 
 /** @type {import('../types').Page} */
 export const page = (root, context, _, signal) => {
-  const { api, router, session, lists, queue } = context;
+  const { api, router, lists, queue } = context;
   context.title(t('pictures.title'));
-  /** @param {string} name @param {(readonly [string, string])[]} options */
-  const select = (name, options) => html`<select class="input select" name="${name}" aria-label="${t(`pictures.${name}`)}">
-    ${options.map(([value, text]) => html`<option value="${value}">${text}</option>`)}</select>`;
   render(root, html`<header class="page-head"><h1>${t('pictures.title')}</h1><p></p></header>
-    <form class="list-tools" role="search">
-      <label class="list-search">${icon('search')}<input class="input select" type="search" name="q" maxlength="100"
-        placeholder="${t('pictures.search')}" aria-label="${t('pictures.search')}"></label>
-      ${select('sort', SORTS.map((sort) => [sort, t(`pictures.sort_${sort.replace(' ', '_') || 'created_at_desc'}`)]))}
-      ${select('visibility', ['', 'public', 'unlisted', 'private'].map((name) => [name, t(`pictures.${name || 'any_visibility'}`)]))}
-      ${select('media_type', [['', t('pictures.any_type')], ...TYPES.map((name) => /** @type {const} */ ([`image/${name.toLowerCase()}`, name]))])}
+    <form class="list-tools" role="search"><label class="list-search">${icon('search')}<input class="input select" type="search" name="q"
+      maxlength="100" placeholder="${t('pictures.search')}" aria-label="${t('pictures.search')}"></label>${Object.entries(CHOICES).map(([name, values]) => html`
+      <select class="input select" name="${name}" aria-label="${t(`pictures.${name}`)}">${values.map((value) => html`<option
+        value="${value}">${value.startsWith('image') ? value.slice(6).toUpperCase() : t(`pictures.${value.replace(' ', '_') || `any_${name}`}`)}</option>`)}</select>`)}
     </form><div></div>`);
   const form = find(root, 'form', HTMLFormElement);
-  const fields = /** @type {(HTMLInputElement | HTMLSelectElement)[]} */ ([...form.elements]);
+  /** @type {any[]} */
+  const fields = [...form.elements];
   let shown = new AbortController();
+  let typing = 0;
 
   const show = () => {
     shown.abort();
     shown = new AbortController();
-    const { q, sort: both, visibility, media_type } = Object.fromEntries(fields.map(({ name, value }) => [name, value]));
-    const text = q.replace(/\p{Cc}+/gu, ' ').trim();
+    const [q, both, visibility, media_type] = fields.map(({ value }) => value.replace(/\p{Cc}+/gu, ' ').trim());
     const [sort, order] = both.split(' ');
-    const query = /** @type {any} */ ({ q: text, sort, order, visibility, media_type });
-    const search = new URLSearchParams(Object.entries(query).filter(([, value]) => value)).toString();
-    const list = lists.get(`pictures ${search}`, () => new PictureList(
-      (cursor) => api.call('listImages', { query: { ...query, cursor, limit: 100 } }), {
+    const query = { q, sort, order, visibility, media_type };
+    const search = `${new URLSearchParams(Object.entries(query).filter(([, value]) => value))}`;
+    mountGrid(find(root, 'form + div'), context, {
+      list: lists.get(`pictures ${search}`, () => new PictureList((cursor) => api.call('listImages', { query: { ...query, cursor, limit: 100 } }), {
         newestFirst: !sort,
-        has: (image) => image.account_name === session.state.account?.name
-          && (!visibility || image.visibility === visibility) && (!media_type || image.media_type === media_type)
-          && `${image.filename}\n${image.title}\n${image.description}`.toLowerCase().includes(text.toLowerCase()),
-      }));
-    mountGrid(/** @type {HTMLElement} */ (form.nextElementSibling), context, {
-      list, selectable: true, signal: AbortSignal.any([signal, shown.signal]),
-      empty: () => html`<section class="message">${icon('picture')}${text || visibility || media_type
-        ? html`<h2>${t('pictures.nothing')}</h2><p>${t('pictures.nothing_text')}</p>
-          <button type="button" class="button" data-action="clear">${t('pictures.clear')}</button>`
-        : html`<h2>${t('pictures.none')}</h2><p>${t('pictures.none_text')}</p>
-          <button type="button" class="button primary" data-action="upload">${icon('upload')}${t('pictures.upload')}</button>`}</section>`,
+        has: (image) => image.account_name === context.session.state.account?.name && image.visibility.startsWith(visibility)
+          && image.media_type.startsWith(media_type) && [image.filename, image.title, image.description].join('\n').toLowerCase().includes(q.toLowerCase()),
+      })),
+      selectable: true,
+      signal: AbortSignal.any([signal, shown.signal]),
+      empty: () => {
+        const [key, action] = q || visibility || media_type ? ['nothing', 'clear'] : ['none', 'upload'];
+        return html`<section class="message">${icon('picture')}<h2>${t(`pictures.${key}`)}</h2><p>${t(`pictures.${key}_text`)}</p>
+          <button type="button" class="button primary" data-action="${action}">${t(`pictures.${action}`)}</button></section>`;
+      },
     });
-    return search && `?${search}`;
+    return `/pictures${search && `?${search}`}`;
   };
-  /** @param {boolean} [replace] */
-  const change = (replace) => {
-    const path = `/pictures${show()}`;
+  const change = () => {
+    // A search is one entry of the history, not one for each letter.
+    const replace = Boolean(typing && new URLSearchParams(location.search).has('q'));
+    typing = 0;
+    const path = show();
     if (path !== router.address) router.go(path, { replace, quiet: true });
   };
 
   const given = new URLSearchParams(location.search);
-  given.set('sort', `${given.get('sort') ?? ''} ${given.get('order') ?? ''}`.trim());
+  if (given.has('sort')) given.set('sort', `${given.get('sort')} ${given.get('order') ?? 'desc'}`);
   for (const field of fields) {
     field.value = given.get(field.name) ?? '';
-    if (!field.value) field.value = '';
+    if (!field.value) field.value = ''; // what there is no choice for
   }
   show();
-  let typing = 0;
   form.addEventListener('input', ({ target }) => {
     clearTimeout(typing);
-    // A search is one entry of the history, not one for each letter.
-    const replace = new URLSearchParams(location.search).has('q');
-    if (target === fields[0]) typing = setTimeout(() => signal.aborted || change(replace), 300);
+    typing = 0;
+    if (target === fields[0]) typing = setTimeout(() => signal.aborted || change(), 300);
     else change();
   });
   form.addEventListener('submit', (event) => event.preventDefault());
   onAction(root, {
-    clear: () => {
+    clear() {
       for (const field of fields) if (field.name !== 'sort') field.value = '';
       change();
       fields[0].focus();
@@ -87,8 +86,8 @@ export const page = (root, context, _, signal) => {
   }, signal);
 
   const count = async () => {
-    const { images, bytes } = await api.call('getAccountUsage', { signal }).catch(() => ({ images: 0, bytes: 0 }));
-    find(root, '.page-head p').textContent = images ? t('pictures.usage', { count: images, size: formatSize(bytes) }) : '';
+    const usage = await api.call('getAccountUsage', { signal }).catch(() => null);
+    find(root, '.page-head p').textContent = usage?.images ? t('pictures.usage', { count: usage.images, size: formatSize(usage.bytes) }) : '';
   };
   hidden.watch(count, signal);
   queue.addEventListener('uploaded', count, { signal });

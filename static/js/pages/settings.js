@@ -10,12 +10,12 @@ import { element, html, render } from '../html.js';
 import { t } from '../i18n.js';
 import { problemPage } from './message.js';
 
-// What user agents have in them. They name others that they are like, too, so the first counts.
+// As user agents name them, and others that they are like: the first counts.
 const BROWSERS = 'Edg OPR YaBrowser Firefox FxiOS CriOS Chrome Safari '.split(' ');
 const SYSTEMS = 'iPhone iPad Android Windows Mac CrOS Linux '.split(' ');
 const PROGRAMS = { ShareX: 'sharex.sxcu', Flameshot: 'screenshot.sh', Spectacle: 'screenshot.sh', curl: 'curl.sh', PicGo: 'picgo.json', Typora: 'typora.sh' };
 
-/** @type {Record<string, import('../types').Section>} */
+/** @type {Record<string, Section>} */
 const SECTIONS = {
   profile(root, { api, signOut, toast }, account, change) {
     form(root, 'profile', ['new_name', 'email'], account, (body) => change({ ...body, email: body.email || null }));
@@ -43,9 +43,9 @@ const SECTIONS = {
       const { items } = await api.call('listSessions', { query: { limit: 100 } });
       const others = items.filter(({ current }) => !current).map(({ id }) => id);
       return html`${rows(items, 'deleteSession', ({ user_agent: agent, address, created_at, last_used_at }) =>
-        [[BROWSERS, SYSTEMS].map((names) => t(`settings.is_${names.find((name) => agent.includes(name))}`)).join(', '),
+        [[...new Set([BROWSERS, SYSTEMS].map((names) => t(`settings.is_${names.find((name) => agent.includes(name))}`)))].join(', '),
           t('settings.session', { address, made: time(created_at), used: time(last_used_at) })])}
-        ${others[0] && html`<button class="button" data-action="end" data-operation="deleteSession" data-ids="${others.join()}">${t('settings.others')}</button>`}`;
+        ${others[0] && html`<button class="button" data-action="deleteSession" data-ids="${others.join()}">${t('settings.others')}</button>`}`;
     });
   },
   keys(root, { api }) {
@@ -85,63 +85,54 @@ export const page = async (root, context, _, signal) => {
   const show = () => {
     const name = Object.keys(SECTIONS).find((key) => location.hash === `#${key}`) ?? 'profile';
     for (const link of root.querySelectorAll('a')) link.ariaCurrent = link.hash === `#${name}` ? 'page' : null;
-    const panel = find(root, '.panel');
-    const next = element(html`<div class="panel"></div>`);
-    panel.replaceWith(next);
-    SECTIONS[name](next, context, Object(session.state.account), async (body) => {
+    const panel = element(html`<div class="panel"></div>`);
+    find(root, '.panel').replaceWith(panel);
+    onAction(panel, { copy: copyAction(toast) });
+    SECTIONS[name](panel, context, Object(session.state.account), async (body) => {
       await read(await api.send('updateAccount', { body, headers: { 'If-Match': tag } }));
       toast(t('settings.saved'));
     });
-    onAction(next, { copy: copyAction(toast) });
   };
   try {
     await read(await api.send('getAccount', { signal }));
   } catch (error) {
-    if (signal.aborted) return;
-    if (Object(error).status !== 401) problemPage(error, () => router.refresh())(root, context, {}, signal);
-    else router.go(`/sign-in?next=${encodeURIComponent(`/settings${location.hash}`)}`, { replace: true });
+    if (Object(error).status === 401) router.go(`/sign-in?next=${encodeURIComponent(`/settings${location.hash}`)}`, { replace: true });
+    else if (!signal.aborted) problemPage(error, () => router.refresh())(root, context, {}, signal);
     return;
   }
   title(t('settings.title'));
   render(root, html`<h1>${t('settings.title')}</h1><div class="settings"><nav aria-label="${t('settings.title')}">${Object.keys(SECTIONS).map((key) =>
     html`<a href="#${key}">${t(`settings.to_${key}`)}</a>`)}</nav><div class="panel"></div></div>`);
-  window.addEventListener('hashchange', show, { signal });
+  addEventListener('hashchange', show, { signal });
   show();
 };
 
-/** Adds a card and returns the place in it. @param {HTMLElement} root @param {string} key */
+/** @type {Card} */
 function card(root, key) {
-  const made = element(html`<section class="card"><h2>${t(`settings.${key}`)}</h2><p>${t(`settings.${key}_text`)}</p><div tabindex="-1"></div></section>`);
-  root.append(made);
-  return find(made, 'div');
+  root.append(element(html`<section class="card"><h2>${t(`settings.${key}`)}</h2><p>${t(`settings.${key}_text`)}</p><div tabindex="-1"></div></section>`));
+  return find(root, ':scope > :last-child > div');
 }
 
-/** @type {import('../types').SectionForm} */
-const form = (root, key, fields, values, send, look) => mountForm(card(root, key), fields, values, t(`settings.${key}_do`), send, look);
+/** @type {SectionForm} */
+const form = (root, key, keys, values, send, look) => mountForm(card(root, key), keys, values, t(`settings.${key}_do`), send, look);
 
-/** @param {string | null} when */
+/** @type {When} */
 const time = (when) => when ? formatTime(when) : t('settings.never');
 
-/** What is not shown a second time. @param {string} text @param {string} [file] */
+/** @type {Once} */
 const once = (text, file) => html`<p class="notice">${t('settings.once')}</p><pre tabindex="0">${text}</pre>
   <button type="button" class="button small" data-action="copy" data-copy="${text}">${t('settings.copy')}</button>
   ${file && html`<a class="button small" download="${file}" href="${URL.createObjectURL(new Blob([text]))}">${t('settings.download')}</a>`}`;
 
-/**
- * @template {{ id: string, current?: boolean }} Item
- * @param {readonly Item[]} items @param {string} operation what ends one @param {(item: Item) => [string, string]} tell
- */
+/** @type {Rows} */
 const rows = (items, operation, tell) => html`<ul class="rows">${items.map((item) => {
   const [name, text] = tell(item);
+  const end = t(`settings.${operation}`);
   return html`<li><p><b>${name}</b>${item.current && html` <mark>${t('settings.current')}</mark>`}<small>${text}</small></p>${!item.current && html`<button
-    class="button small" data-action="end" data-operation="${operation}" data-ids="${item.id}" aria-label="${t(`settings.${operation}`)}: ${name}"
-    >${t(`settings.${operation}`)}</button>`}</li>`;
+    class="button small" data-action="${operation}" data-ids="${item.id}" aria-label="${end}: ${name}">${end}</button>`}</li>`;
 })}</ul>`;
 
-/**
- * Fills a card with what the server has. Buttons in it end some of that.
- * @param {HTMLElement} root @param {import('../api.js').API} api @param {() => Promise<import('../types').Markup>} draw
- */
+/** @type {Fill} */
 function fill(root, api, draw) {
   const run = async (/** @type {any} */ operation = '', ids = '') => {
     try {
@@ -151,14 +142,12 @@ function fill(root, api, draw) {
       render(root, errorNotice(error, { retry: 'again' }));
     }
   };
-  onAction(root, {
-    again: () => run(),
-    async end({ ariaLabel, dataset: { operation, ids }, textContent: action }) {
-      if (!await confirmDialog({ title: ariaLabel ?? `${action}`, text: t(`settings.${operation}_text`), action: `${action}` })) return;
-      await run(operation, ids);
-      root.focus();
-    },
-  });
+  const end = async (/** @type {any} */ { ariaLabel, dataset: { action, ids }, textContent }) => {
+    if (!await confirmDialog({ title: ariaLabel ?? textContent, text: t(`settings.${action}_text`), action: textContent })) return;
+    await run(action, ids);
+    root.focus();
+  };
+  onAction(root, { again: () => run(), deleteSession: end, deleteAPIKey: end });
   void run();
   return run;
 }

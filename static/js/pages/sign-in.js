@@ -3,7 +3,7 @@ import { mountForm } from '../form.js';
 import { html, render } from '../html.js';
 import { t } from '../i18n.js';
 
-/** `/sign-in` and `/register`. One goes on to `next`, if that is of this site. @type {import('../types').Page} */
+/** `/sign-in` and `/register`; `next` is where to go on, on this site. @type {KadrPage} */
 export const page = (root, context, _, signal) => {
   const [mode, other] = location.pathname.startsWith('/register') ? ['register', 'sign-in'] : ['sign-in', 'register'];
   const next = new URLSearchParams(location.search).get('next') ?? '';
@@ -14,31 +14,28 @@ export const page = (root, context, _, signal) => {
   context.session.watch(({ account }) => account && context.router.go(/^\/(?![/\\\s])/.test(next) ? next : '/', { replace: true }), signal);
 };
 
-/**
- * Asks who is here, in the middle of something. When it is somebody else than before, that something must not go on.
- * @param {import('../types').Context} context @param {string} [reason]
- */
+/** Asks who is here, in the middle of something, which must not go on if that is somebody else. @type {SignInDialog} */
 export async function signInDialog(context, reason) {
-  const { account } = context.session.state;
+  const { router, session } = context;
+  const { account } = session.state;
   const label = t('auth.sign-in');
   const way = await openDialog(html`<h2>${label}</h2><p>${reason}</p><div></div><form method="dialog">
-    ${!account && html`<button class="button" value="/register">${t('auth.register')}</button>`}
-    <button class="button">${t('common.cancel')}</button></form>`, {
+    ${!account && html`<button class="button" value="/register">${t('auth.register')}</button>`}<button class="button">${t('common.cancel')}</button></form>`, {
     label,
     mount: (dialog) => mountAuthForm(find(dialog, 'div'), context, 'sign-in', account, () => dialog.close('/')),
   });
-  const goesOn = way === '/' && (!account || context.session.state.account?.id === account.id);
-  if (way && !goesOn) context.router.go(way);
+  const goesOn = way === '/' && (!account || session.state.account?.id === account.id);
+  if (way && !goesOn) router.go(way);
   return goesOn;
 }
 
-/** @type {import('../types').MountAuthForm} */
+/** @type {MountAuthForm} */
 function mountAuthForm(root, { api, instance, session, loadAccount }, mode, known, done) {
   const registers = mode === 'register';
   let made = '';
   const form = mountForm(root, registers ? ['new_name', 'new_password', 'email', 'invite_code'] : ['name', 'password'], known ?? {}, t(`auth.${mode}`), async (body) => {
     const { name, password } = body;
-    // An account that was made is not made again when only signing in failed.
+    // Not again when only signing in failed.
     if (registers && made !== name) {
       await api.call('createAccount', { body: { ...body, email: body.email || null } }).catch((error) => {
         if (error.is?.('invite_needed')) invite.disabled = false;
@@ -51,6 +48,7 @@ function mountAuthForm(root, { api, instance, session, loadAccount }, mode, know
     if (session.state.error) throw session.state.error;
     done?.();
   });
+  if (known) find(form, '[name=password]').autofocus = true;
   if (!registers) return;
   const invite = find(form, '[name=invite_code]', HTMLInputElement);
   instance.watch(({ settings }) => {
