@@ -64,9 +64,10 @@ func TestPicturePage(t *testing.T) {
 				srcset = append(srcset, fmt.Sprintf("%s %dw", v.URL, v.Width))
 			}
 		}
+		srcset = append(srcset, fmt.Sprintf("%s %dw", shown.URL, shown.Width))
 		preload := d.links["preload"]
 		if len(preload) != 1 || preload[0]["as"] != "image" || preload[0]["imagesrcset"] != strings.Join(srcset, ", ") || preload[0]["imagesizes"] != "100vw" ||
-			len(srcset) != 2 {
+			len(srcset) != 3 {
 			t.Errorf("preload %v, not %v", preload, srcset)
 		}
 

@@ -215,8 +215,8 @@ func (s *Server) shownPictures(img image.Image) []shownPicture {
 	return all
 }
 
-// preload names the files of which the page shows one first, as its script does: the WebP variants, or the picture itself
-// where there are none.
+// preload names the files of which the page shows one first, as its script does: the WebP variants and, where browsers show
+// that, the picture itself.
 func preload(shown server.Image) template.HTMLAttr {
 	var candidates []string
 	for _, v := range *shown.Variants {
@@ -227,7 +227,10 @@ func preload(shown server.Image) template.HTMLAttr {
 	if len(candidates) == 0 {
 		return template.HTMLAttr(`href="` + template.HTMLEscapeString(shown.URL) + `"`) //nolint:gosec // escaped
 	}
-	return template.HTMLAttr(`type="image/webp" imagesizes="100vw" imagesrcset="` + //nolint:gosec // escaped
+	if shown.MediaType != "image/heic" && shown.MediaType != "image/tiff" {
+		candidates = append(candidates, fmt.Sprintf("%s %dw", shown.URL, shown.Width))
+	}
+	return template.HTMLAttr(`imagesizes="100vw" imagesrcset="` + //nolint:gosec // escaped
 		template.HTMLEscapeString(strings.Join(candidates, ", ")) + `"`)
 }
 

@@ -29,7 +29,7 @@ func testCopyAs(t *testing.T, c *chromium) {
 		{"BBCode, linked thumbnail", "[url=" + picture.PageURL + "][img]" + thumbnail, "[/img][/url]"},
 		{"reStructuredText", ".. image:: " + picture.URL + "\n   :alt: [a] *b*.jpg\n   :target: " + picture.PageURL, ""},
 	} {
-		row := "$$('.copy-dialog li').find((li) => textOf($('button', li)) === " + quote(kind.button) + ")"
+		row := "$$('.copy-dialog li').find((li) => textOf($('button', li)) === " + quote("Copy "+kind.button) + ")"
 		text := b.copied(func() { b.click("$('button', " + row + ")") })
 		if !strings.HasPrefix(text, kind.starts) || !strings.HasSuffix(strings.TrimSpace(text), kind.ends) {
 			t.Errorf("%s: %q", kind.button, text)
@@ -52,7 +52,7 @@ func testCopyAs(t *testing.T, c *chromium) {
 	if got := eval[[]string](b, "taken"); len(got) != 1 || !strings.HasPrefix(got[0], ".. image:: "+picture.URL) {
 		t.Errorf("taken by selection: %q", got)
 	}
-	if !eval[bool](b, "document.activeElement.matches('[data-action=copy]') && !$('textarea')") {
+	if !eval[bool](b, "document.activeElement.matches('[data-action=copy]') && !$('.off-screen')") {
 		t.Error("the focus is elsewhere than before")
 	}
 

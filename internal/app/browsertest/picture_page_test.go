@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp/kb"
 )
 
@@ -25,7 +26,7 @@ func testPicturePage(t *testing.T, c *chromium) {
 		if alt := eval[string](b, "$('.stage img').alt"); alt != "At noon,\nwith no ship in sight." {
 			t.Errorf("the alternative text is %q", alt)
 		}
-		if eval[bool](b, "Boolean($('form, [data-action=trash]')) || $('.viewer-next').checkVisibility()") {
+		if eval[bool](b, "$$('form, [data-action=trash], .viewer-next').some((e) => e.checkVisibility())") {
 			t.Error("a visitor is offered what there is not")
 		}
 		if status := b.status("GET /api/v1/images/" + picture.ID); status != 0 {
@@ -74,24 +75,20 @@ func testPictureEdit(t *testing.T, c *chromium) {
 		b.open(picture.PageURL)
 
 		// By Enter, and by leaving the field.
-		b.click("$('[name=title]')")
-		b.press("The harbour" + kb.Enter)
+		b.typeInto("$('[name=title]')", "The harbour", kb.Enter)
 		b.waitText(".picture-info [role=status]", saved)
 		b.wait("the title", "document.title === 'The harbour · Kadr' && $('h1').textContent === 'The harbour'")
-		b.click("$('textarea')")
-		b.press("No ship in sight.")
+		b.typeInto("$('textarea')", "No ship in sight.", "")
 		b.click("$$('dd')[2]")
 		b.wait("the description to be saved", "(await (await fetch('/api/v1/images/"+picture.ID+"')).json()).description === 'No ship in sight.'")
 
 		// Escape leaves it as it was.
-		b.click("$('[name=title]')")
-		b.press(" at night" + kb.Escape)
+		b.typeInto("$('[name=title]')", " at night", kb.Escape)
 		b.wait("the old title", "$('[name=title]').value === 'The harbour'")
 
 		// Somebody else was faster.
 		owner.describe(t, picture, map[string]string{"title": "Elsewhere"})
-		b.click("$('[name=title]')")
-		b.press("!" + kb.Enter)
+		b.typeInto("$('[name=title]')", "!", kb.Enter)
 		b.wait("the conflict", "$('.picture-info .notice.error') && $('[name=title]').value.includes('!')")
 		b.look("picture-conflict-" + b.language)
 		b.click("$('[data-action=reload]')")
@@ -99,10 +96,8 @@ func testPictureEdit(t *testing.T, c *chromium) {
 
 		// The session ended: after signing in, what was begun is saved.
 		owner.signOutEverywhere(t)
-		b.click("$('[name=title]')")
-		b.press("!" + kb.Enter)
-		b.click("$('dialog.dialog [name=password]')")
-		b.press(password + kb.Enter)
+		b.typeInto("$('[name=title]')", "!", kb.Enter)
+		b.typeInto("$('dialog.dialog [name=password]')", password, kb.Enter)
 		b.wait("the title to be saved after all", "(await (await fetch('/api/v1/images/"+picture.ID+"')).json()).title.includes('!')")
 		owner.signIn(t)
 
@@ -114,6 +109,19 @@ func testPictureEdit(t *testing.T, c *chromium) {
 		}
 		b.look("picture-own-" + b.language)
 	})
+}
+
+// typeInto writes into a field, at the end of what is there, and then presses keys. A phone's keyboard inserts texts.
+func (b *tab) typeInto(field, text, keys string) {
+	b.t.Helper()
+	b.click(field)
+	b.wait("the focus", "document.activeElement === "+field)
+	if b.device.touched() {
+		call(b, input.InsertText, input.InsertTextParams{Text: text})
+	} else {
+		b.press(text)
+	}
+	b.press(keys)
 }
 
 // testPictureDelete deletes a picture out of a list, to which one comes back.

@@ -3,7 +3,6 @@
 import { icon, onAction, openDialog } from '../dom.js';
 import { element, html } from '../html.js';
 import { t } from '../i18n.js';
-import { nameOf } from '../links.js';
 import { SNIPPETS } from '../snippets.js';
 
 /** @typedef {import('../types').Context['toast']} Toast */
@@ -19,10 +18,6 @@ export function lastKind(now) {
     return 'link'; // a browser that keeps nothing
   }
 }
-
-/** @param {import('../types').Image} image @param {import('../types').SnippetKind} [kind] */
-export const copyButton = (image, kind = 'link') => html`<button type="button" class="button small" data-action="copy" data-copy="${SNIPPETS[kind](image)}"
-  aria-label="${t(`copy.${kind}`)}: ${t('copy.copy')}, ${nameOf(image)}">${icon('copy')}${t(`copy.${kind}`)}</button>`;
 
 /** Copies a button's `data-copy`, or shows it to be copied by hand. @param {Toast} toast */
 export const copyAction = (toast) => async (/** @type {HTMLElement} */ button) => {
@@ -47,7 +42,8 @@ function copyBySelection(text) {
 
 /** Shows every kind with its text. @param {import('../types').Image} image @param {Toast} toast @param {AbortSignal} signal */
 export const copyDialog = (image, toast, signal) => openDialog(html`<form method="dialog"><h2>${t('copy.title')}</h2>
-  <ul>${KINDS.map((kind) => html`<li>${copyButton(image, kind)}<pre class="copy-text" tabindex="0">${SNIPPETS[kind](image)}</pre></li>`)}</ul>
+  <ul>${KINDS.map((kind) => html`<li><button type="button" class="button small" data-action="copy"
+    data-copy="${SNIPPETS[kind](image)}">${icon('copy')}<span class="sr-only">${t('copy.copy')} </span>${t(`copy.${kind}`)}</button><pre class="copy-text" tabindex="0">${SNIPPETS[kind](image)}</pre></li>`)}</ul>
   <button class="button">${t('common.close')}</button><div class="toasts" data-toasts role="status"></div></form>`, {
   label: t('copy.title'), className: 'copy-dialog', signal, mount: (dialog) => onAction(dialog, { copy: (button) => {
     lastKind(KINDS[[...dialog.querySelectorAll('li > button')].indexOf(button)]);

@@ -1,26 +1,20 @@
 /** A picture in its page, and on the whole screen: its neighbours, zoom and pan, by mouse, finger and keys. */
 
-import { find, icon, onAction } from '../dom.js';
-import { html, render } from '../html.js';
+import { on, onAction } from '../dom.js';
 import { t } from '../i18n.js';
 import { linkOf, localAddress, nameOf, sourcesOf } from '../links.js';
+import { parts } from '../stencil.js';
 import { drawThumbHash } from '../thumbhash.js';
 
-/** The buttons by their keys. */
-const BUTTONS = Object.entries({ ArrowLeft: 'previous', ArrowRight: 'next', '-': 'minus', '+': 'plus', f: 'fullscreen', Escape: 'close' });
+/** @typedef {import('../types').Image} Image */
 
 /** @type {import('../types').MountViewer} */
 export function mountViewer(root, { api, toast }, list, signal, turned) {
-  render(root, html`<dialog class="viewer" aria-label="${t('viewer.label')}"><div class="viewer-all"><div class="viewer-pane">
-    <button type="button" class="stage" data-action="f"></button></div>${BUTTONS.map(([key, name]) =>
-      html`<button type="button" class="viewer-${name}" data-action="${key}" title="${t(`viewer.${name}`)}">${icon(name)}</button>`)}
-    <div class="toasts" data-toasts role="status"></div></div></dialog>`);
-  const dialog = find(root, 'dialog', HTMLDialogElement);
-  const [all, pane, stage, previous, next] = ['-all', '-pane', '-pane button', '-previous', '-next'].map((name) => find(root, `.viewer${name}`));
+  const [dialog, all, pane, stage, previous, next] = parts(root, 'dialog, .viewer-all, .viewer-pane, .stage, .viewer-previous, .viewer-next');
   const pointers = /** @type {Map<number, PointerEvent>} */ (new Map());
-  let image = /** @type {import('../types').Image} */ ({});
   /** The neighbours. @type {Record<string, ReturnType<typeof make>>} */
   let ready = {};
+  let image = /** @type {any} */ ({});
   let [zoom, dx, dy, moved] = [1, 0, 0, 0];
   const isOpen = () => dialog.matches(':modal');
   const natural = () => Math.max(1, image.width / stage.clientWidth * zoom);
@@ -45,7 +39,7 @@ export function mountViewer(root, { api, toast }, list, signal, turned) {
     if (at + 3 > items.length && !error) void list?.more();
     return at < 0 ? undefined : items[at + step];
   };
-  const make = (/** @type {import('../types').Image} */ one) => {
+  const make = (/** @type {Image} */ one) => {
     const local = (/** @type {string} */ address) => localAddress(address, api.base);
     const img = Object.assign(new Image(), {
       alt: one.description || nameOf(one), draggable: false, sizes: '100vw', srcset: sourcesOf(one, local).at(-1)?.srcset ?? '', src: local(linkOf(one)),
@@ -63,7 +57,7 @@ export function mountViewer(root, { api, toast }, list, signal, turned) {
     stage.replaceChildren(what);
     zoomBy(0);
   };
-  /** Shows a picture as soon as that can be without a flash. @param {import('../types').Image} to */
+  /** Shows a picture as soon as that can be without a flash. @param {Image} to */
   const show = async (to) => {
     image = to;
     const { img, done } = ready[to.id] ?? make(to);
@@ -80,40 +74,40 @@ export function mountViewer(root, { api, toast }, list, signal, turned) {
     around();
     if (!good) toast(t('viewer.failed'));
   };
-  /** @param {number} step */
-  const turn = (step) => {
+  const turn = (/** @type {number} */ step) => {
     const to = near(step);
     if (!to) return;
     turned(to);
     void show(to);
   };
 
+  const plus = () => zoomBy(1.5);
   const actions = /** @type {Record<string, () => void>} */ ({
-    ArrowLeft: () => turn(-1), ArrowRight: () => turn(1), '+': () => zoomBy(1.5), '=': () => zoomBy(1.5), '-': () => zoomBy(1 / 1.5), 0: () => zoomBy(0),
-    f: () => (isOpen() ? document.fullscreenElement ? document.exitFullscreen() : all.requestFullscreen?.() : dialog.showModal()),
-    Escape: () => dialog.close(),
+    ArrowLeft: () => turn(-1), ArrowRight: () => turn(1), '+': plus, '=': plus, '-': () => zoomBy(1 / 1.5), 0: () => zoomBy(0), close: () => dialog.close(),
+    open: () => isOpen() || dialog.showModal(),
+    f: () => (!isOpen() ? dialog.showModal() : document.fullscreenElement ? document.exitFullscreen() : all.requestFullscreen?.()),
   });
-  onAction(dialog, { ...actions, f: (button) => (button !== stage || !isOpen()) && actions.f() });
-  document.addEventListener('keydown', (event) => {
+  onAction(dialog, actions);
+  on(document, 'keydown', (event) => {
     const { key, target } = event;
-    if (event.ctrlKey || event.metaKey || event.altKey || key === 'Escape' || !actions[key] || document.querySelector('.dialog')
-      || /** @type {Element} */ (target).matches('[name]') || (zoom > 1 && /Arrow/.test(key)) || (!isOpen() && !/Arrow|f/.test(key))) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !actions[key] || document.querySelector('.dialog') || (zoom > 1 && /Arrow/.test(key))
+      || target.matches('[name]') || (!isOpen() && !/Arrow|f/.test(key))) return;
     event.preventDefault();
     actions[key]();
   }, { signal });
-  dialog.addEventListener('close', () => zoomBy(0));
+  on(dialog, 'close', () => zoomBy(0));
 
   /** The middle of the fingers, and how far they are apart. */
   const middle = () => {
     const [a, b = a] = pointers.values();
     return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, apart: Math.hypot(a.x - b.x, a.y - b.y) || 1 };
   };
-  dialog.addEventListener('pointerdown', (event) => {
+  on(dialog, 'pointerdown', (event) => {
     if (!isOpen() || event.button) return;
     if (!pointers.size) [dx, dy, moved] = [0, 0, 0];
     pointers.set(event.pointerId, event);
   });
-  dialog.addEventListener('pointermove', (event) => {
+  on(dialog, 'pointermove', (event) => {
     // The buttons come back, and go again by themselves.
     for (const animation of all.getAnimations({ subtree: true })) animation.currentTime = 0;
     if (!pointers.has(event.pointerId)) return;
@@ -128,18 +122,16 @@ export function mountViewer(root, { api, toast }, list, signal, turned) {
     [dx, dy] = [dx + now.x - was.x, dy + now.y - was.y];
     stage.style.translate = `${dx}px ${dy}px`;
   });
-  const up = (/** @type {PointerEvent} */ { pointerId, type }) => {
+  on(dialog, 'pointerup pointercancel', ({ pointerId, type }) => {
     if (!pointers.delete(pointerId) || pointers.size) return;
     stage.style.translate = '';
     if (zoom > 1 || type !== 'pointerup') return;
     if (Math.abs(dx) > Math.max(50, Math.abs(dy))) turn(-Math.sign(dx));
     else if (dy > 80) dialog.close();
-  };
-  dialog.addEventListener('pointerup', up);
-  dialog.addEventListener('pointercancel', up);
-  pane.addEventListener('click', ({ target }) => target === pane && dialog.close());
-  stage.addEventListener('dblclick', (event) => isOpen() && zoomBy(zoom > 1 ? 0 : Math.max(2, natural()), event));
-  dialog.addEventListener('wheel', (event) => {
+  });
+  on(pane, 'click', ({ target }) => target === pane && dialog.close());
+  on(stage, 'dblclick', (event) => isOpen() && zoomBy(zoom > 1 ? 0 : Math.max(2, natural()), event));
+  on(dialog, 'wheel', (event) => {
     if (!isOpen()) return;
     event.preventDefault();
     zoomBy(Math.exp(event.deltaY * (event.deltaMode ? 20 : 1) * (event.ctrlKey ? -0.01 : -0.002)), event);

@@ -1,58 +1,55 @@
 /** A picture's page: the picture, what there is to know about it, and what can be done with it. */
 
-import { copyAction, copyButton, copyDialog, lastKind } from '../components/copy.js';
+import { copyAction, copyDialog, lastKind } from '../components/copy.js';
 import { errorNotice } from '../components/notice.js';
 import { mountViewer } from '../components/viewer.js';
-import { confirmDialog, find, icon, onAction } from '../dom.js';
+import { confirmDialog, on, onAction } from '../dom.js';
 import { formatDimensions, formatSize, formatTime } from '../format.js';
 import { html, render } from '../html.js';
 import { t } from '../i18n.js';
 import { localAddress, nameOf } from '../links.js';
 import { SNIPPETS } from '../snippets.js';
+import { parts, stencil } from '../stencil.js';
 import { problemPage } from './message.js';
-
-const button = (/** @type {string} */ name) =>
-  html`<button type="button" class="button small" data-action="${name}">${icon(name)}${t(`picture.${name}`)}</button>`;
 
 /** @type {import('../types').Page} */
 export const page = (root, context, { id }, signal) => {
   const { api, lists, router, session, toast } = context;
   const known = lists.current?.state.items.find((one) => one.id === id);
   const list = known ? lists.current : null;
-  let image = /** @type {import('../types').Image} */ ({ id });
+  let image = /** @type {any} */ ({ id });
   let [tag, own, work] = ['', false, Promise.resolve()];
   const isOwn = () => session.state.account?.name === image.account_name;
+  const soon = (/** @type {() => Promise<unknown>} */ job) => {
+    work = work.then(async () => void await job());
+  };
 
-  render(root, html`<article class="picture">${button('back')}<div class="picture-frame"></div><div class="picture-info"></div></article>`);
-  const info = find(root, '.picture-info');
-  const show = mountViewer(find(root, '.picture-frame'), context, list, signal, (to) => {
+  root.append(stencil('picture'));
+  const [name, text, form, state, kind, file, share, trash, who, ...facts] = parts(root,
+    'h1, p, form, form [role], [data-action=copy] span:last-child, .picture-actions a, [data-action=share], [data-action=trash], dd a, dd:not(:has(a))');
+  const show = mountViewer(root, context, list, signal, (to) => {
     router.go(`/p/${to.id}`, { replace: true, quiet: true });
     tag = '';
     tell(to);
   });
-  const soon = (/** @type {() => Promise<unknown>} */ job) => {
-    work = work.then(async () => void await job());
-  };
+  share.hidden = !('share' in navigator);
 
   /** @param {import('../types').Image} now */
   const tell = (now) => {
     image = now;
     own = isOwn();
-    const { title, description, filename, account_name: who } = image;
-    context.title(nameOf(image));
-    render(info, html`<h1 class="${own ? 'sr-only' : ''}">${nameOf(image)}</h1>
-      ${own ? html`<form><input name="title" maxlength="200" value="${title}" placeholder="${filename}" aria-label="${t('picture.title')}">
-        <textarea name="description" maxlength="4000" rows="1" placeholder="${t('picture.describe')}" aria-label="${t('picture.description')}">${description}</textarea>
-        <select class="input select" name="visibility" aria-label="${t('picture.visibility')}">${['public', 'unlisted', 'private'].map((one) =>
-          html`<option value="${one}" ${one === image.visibility && html`selected`}>${t(`picture.${one}`)}</option>`)}</select>
-        <div role="status"></div></form>` : html`<p>${description}</p>`}
-      <div class="picture-actions"><span>${copyButton(image, lastKind())}</span>${button('more')}
-        <a class="button small" href="${localAddress(image.url, api.base)}" download="${filename}">${icon('download')}${t('picture.download')}</a>
-        ${'share' in navigator && button('share')}${own && button('trash')}</div>
-      <dl>${Object.entries({
-        who: html`<a href="/u/${who}">${who}</a>`, when: formatTime(image.created_at), dimensions: formatDimensions(image.width, image.height),
-        size: formatSize(image.size), type: image.media_type.slice(6).toUpperCase(), file: filename,
-      }).map(([key, value]) => html`<div><dt>${t(`picture.${key}`)}</dt><dd>${value}</dd></div>`)}</dl>`);
+    context.title(name.textContent = nameOf(image));
+    name.className = own ? 'sr-only' : '';
+    [form.hidden, trash.hidden, text.hidden] = [!own, !own, own];
+    text.textContent = image.description;
+    state.textContent = '';
+    for (const field of form.elements) field.value = image[field.name];
+    [form[0].placeholder, file.download] = [image.filename, image.filename];
+    file.href = localAddress(image.url, api.base);
+    kind.textContent = t(`copy.${lastKind()}`);
+    who.href = `/u/${who.textContent = image.account_name}`;
+    [formatTime(image.created_at), formatDimensions(image.width, image.height), formatSize(image.size), image.media_type.slice(6).toUpperCase(),
+      image.filename].forEach((fact, i) => { facts[i].textContent = fact; });
     // What a list says may be old, and whoever changes it needs its version.
     if (!tag && (own || list)) soon(load);
   };
@@ -64,8 +61,7 @@ export const page = (root, context, { id }, signal) => {
       const response = await api.send('getImage', { path: { id: asked.id }, signal });
       const now = await response.json();
       if (asked !== image) return;
-      tag = response.headers.get('ETag') ?? '';
-      image = now;
+      [image, tag] = [now, response.headers.get('ETag') ?? ''];
       if (now.updated_at === asked.updated_at) return;
       tell(now);
       void show(now);
@@ -80,32 +76,31 @@ export const page = (root, context, { id }, signal) => {
 
   /** Saves what was changed, after what is being saved already. */
   const save = () => soon(async () => {
-    const form = info.querySelector('form') ?? undefined;
-    const body = Object.fromEntries([...new FormData(form)].filter(([name, value]) => value !== image[/** @type {'title'} */ (name)]));
+    const body = Object.fromEntries([...new FormData(form)].filter(([field, value]) => value !== image[field]));
     if (!Object.keys(body).length) return;
-    const state = find(info, '[role=status]');
     state.textContent = t('picture.saving');
     try {
       const response = await api.send('updateImage', { path: { id: image.id }, headers: { 'If-Match': tag }, body });
       [image, tag] = [await response.json(), response.headers.get('ETag') ?? ''];
       lists.replace([image]);
       state.textContent = t('picture.saved');
-      context.title(find(info, 'h1').textContent = nameOf(image));
+      context.title(name.textContent = nameOf(image));
     } catch (error) {
-      render(state, html`${errorNotice(error)}${button(Object(error).status === 412 ? 'reload' : 'save')}`);
+      const again = Object(error).status === 412 ? 'reload' : 'save';
+      render(state, html`${errorNotice(error)}<button type="button" class="button small" data-action="${again}">${t(`picture.${again}`)}</button>`);
     }
   });
 
   const back = () => (list ? history.back() : router.go('/'));
   onAction(root, {
     save, back,
-    copy: (copy) => {
-      copy.dataset.copy = SNIPPETS[lastKind()](image);
-      void copyAction(toast)(copy);
+    copy: (button) => {
+      button.dataset.copy = SNIPPETS[lastKind()](image);
+      void copyAction(toast)(button);
     },
     more: async () => {
       await copyDialog(image, toast, signal);
-      render(find(info, 'span'), copyButton(image, lastKind()));
+      kind.textContent = t(`copy.${lastKind()}`);
     },
     share: () => void navigator.share({ title: nameOf(image), url: image.page_url }).catch(() => {}),
     reload: () => {
@@ -120,18 +115,17 @@ export const page = (root, context, { id }, signal) => {
       back();
     },
   }, signal);
-  info.addEventListener('change', save);
-  info.addEventListener('submit', (event) => {
+  on(form, 'change', save);
+  on(form, 'submit', (event) => {
     event.preventDefault();
     save();
   });
-  info.addEventListener('keydown', (event) => {
-    const field = /** @type {HTMLInputElement} */ (event.target);
-    if (!field.name || event.isComposing) return;
-    if (event.key === 'Escape') field.value = image[/** @type {'title'} */ (field.name)];
-    if (event.key !== 'Enter' || event.shiftKey) return;
+  on(form, 'keydown', (event) => {
+    const { key, target } = event;
+    if (key === 'Escape') target.value = image[target.name];
+    if (key !== 'Enter' || event.shiftKey || event.isComposing) return;
     event.preventDefault();
-    field.form?.requestSubmit();
+    save();
   });
 
   const block = document.getElementById('kadr-data');
