@@ -215,6 +215,9 @@ export type MountSelectionBar = (root: HTMLElement, context: Context, how: {
   signal: AbortSignal;
 }) => void;
 
+/** The ways in which a picture can be copied. */
+export type SnippetKind = 'link' | 'page' | 'markdown' | 'markdown_thumbnail' | 'html' | 'picture' | 'bbcode' | 'bbcode_thumbnail' | 'rst';
+
 /**
  * Puts the viewer into an element of the page; the answer shows a picture in it. One can turn to the picture's neighbours in the
  * list; `turned` is told of it.

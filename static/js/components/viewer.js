@@ -4,6 +4,7 @@ import { on, onAction } from '../dom.js';
 import { t } from '../i18n.js';
 import { linkOf, localAddress, nameOf, sourcesOf } from '../links.js';
 import { parts } from '../stencil.js';
+import { hidden } from '../selection.js';
 import { drawThumbHash } from '../thumbhash.js';
 
 /** @typedef {import('../types').Image} Image */
@@ -34,7 +35,9 @@ export function mountViewer(root, { api, toast }, list, signal, turned) {
 
   /** A neighbour, in a list that grows in time. @param {number} step */
   const near = (step) => {
-    const { items, error } = list?.state ?? { items: [] };
+    const { items: all, error } = list?.state ?? { items: [] };
+    // What is about to be deleted is none.
+    const items = all.filter(({ id }) => id === image.id || !hidden.state.ids.has(id));
     const at = items.findIndex(({ id }) => id === image.id);
     if (at + 3 > items.length && !error) void list?.more();
     return at < 0 ? undefined : items[at + step];
