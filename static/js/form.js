@@ -61,7 +61,7 @@ export function mountForm(root, keys, values, action, send, look = 'primary') {
     if (form.ariaBusy) return;
     message.replaceChildren();
     for (const input of inputs) if (!input.name.endsWith('password')) input.value = input.value.trim();
-    if (tell(new Map(inputs.filter((input) => !input.checkValidity()).map(({ name, value }) => [name, t(`field.${value ? `${name}_wrong` : 'missing'}`)])))) return;
+    if (tell(new Map(inputs.filter((input) => !input.checkValidity()).map(({ name, value }) => [name, value ? t(`field.${name}_wrong`) : t('field.missing')])))) return;
     form.ariaBusy = 'true';
     try {
       render(message, await send(Object.fromEntries(new FormData(form)), form) ?? html``);

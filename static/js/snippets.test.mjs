@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import test from 'node:test';
 
-import { SNIPPETS, linkOf, localAddress, nameOf, sourcesOf } from './snippets.js';
+import { linkOf, localAddress, nameOf, sourcesOf } from './links.js';
+import { SNIPPETS } from './snippets.js';
 
 // The parsers are development tools, which live with the others.
 const require = createRequire(new URL('../../api/package.json', import.meta.url));

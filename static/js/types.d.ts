@@ -207,14 +207,13 @@ export type Ids = ReadonlySet<string>;
 /** What is done to many pictures. */
 export type Change = Omit<Schemas['BulkUpdate'], 'ids'>;
 
-export type MountSelection = (root: HTMLElement, context: Context, how: {
+export type MountSelectionBar = (root: HTMLElement, context: Context, how: {
+  selection: import('./selection.js').Selection;
   list: PictureList;
-  /** What can be selected. */
-  items: () => readonly Image[];
   /** Brings the focus back into the grid. */
   focus: () => void;
   signal: AbortSignal;
-}) => import('./components/selection.js').Selection;
+}) => void;
 
 /** The ways in which a picture can be copied. */
 export type SnippetKind = 'link' | 'page' | 'markdown' | 'markdown_thumbnail' | 'html' | 'picture' | 'bbcode' | 'bbcode_thumbnail' | 'rst';

@@ -1,9 +1,11 @@
 /** The queue of uploads: three at a time, paused while the network is away. */
 
 import { Problem } from './problem.js';
-import { transfer } from './upload-transfer.js';
 
 /** @import { Queue, Upload } from './types' */
+
+/** The way to the server comes with the first file. @type {import('./types').Transfer} */
+const transfer = async (...call) => (await import('./upload-transfer.js')).transfer(...call);
 
 /** @implements {Queue} */
 export class UploadQueue extends EventTarget {

@@ -3,7 +3,8 @@
 import { icon, onAction, openDialog } from '../dom.js';
 import { element, html } from '../html.js';
 import { t } from '../i18n.js';
-import { SNIPPETS, nameOf } from '../snippets.js';
+import { nameOf } from '../links.js';
+import { SNIPPETS } from '../snippets.js';
 
 /** @typedef {import('../types').Context['toast']} Toast */
 

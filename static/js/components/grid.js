@@ -4,10 +4,10 @@ import { find, icon, onAction, reconcile } from '../dom.js';
 import { element, html, render } from '../html.js';
 import { t } from '../i18n.js';
 import { Layout } from '../justify.js';
-import { localAddress, nameOf } from '../snippets.js';
+import { localAddress, nameOf } from '../links.js';
+import { Selection, hidden } from '../selection.js';
 import { drawThumbHash } from '../thumbhash.js';
 import { errorNotice } from './notice.js';
-import { hidden, mountSelection } from './selection.js';
 
 /** The picture that was opened last from a list, to come back to. @type {WeakMap<object, string>} */
 const opened = new WeakMap();
@@ -26,7 +26,7 @@ export function mountGrid(root, context, { list, selectable = false, empty, sign
   let below = '';
   const shown = () => items.slice(0, layout.rows.at(-1)?.to ?? 0);
   const focus = () => find(grid, '[tabindex="0"]').focus({ preventScroll: true });
-  const selection = selectable ? mountSelection(root, context, { list, items: shown, focus, signal }) : null;
+  const selection = selectable ? new Selection(shown) : null;
   const topOf = () => -grid.getBoundingClientRect().top;
   const indexOf = (/** @type {any} */ target) => Number(target.closest('.tile')?.ariaPosInSet) - 1;
 
@@ -142,6 +142,12 @@ export function mountGrid(root, context, { list, selectable = false, empty, sign
   // A placeholder would be seen through a transparent picture.
   grid.addEventListener('load', ({ target }) => /** @type {Element} */ (target).previousElementSibling?.remove(), true);
   onAction(root, { retry: () => void list.more() }, signal);
+  window.addEventListener('keydown', (event) => {
+    if (!selection || event.code !== 'KeyA' || !(event.ctrlKey || event.metaKey) || document.querySelector('dialog[open]')
+      || /** @type {Element} */ (event.target).matches('input, textarea')) return;
+    event.preventDefault();
+    selection.all();
+  }, { signal });
   window.addEventListener('online', () => list.state.error && list.more(), { signal });
   window.addEventListener('scroll', () => draw(false), { signal });
   const resized = new ResizeObserver(() => {
@@ -159,6 +165,9 @@ export function mountGrid(root, context, { list, selectable = false, empty, sign
   list.watch(update, signal);
   hidden.addEventListener('change', update, { signal });
   selection?.addEventListener('change', () => draw());
+  // What can be done to a selection comes with the first.
+  selection?.addEventListener('change', () => import('./selection-bar.js').then(({ mountSelectionBar }) =>
+    signal.aborted || mountSelectionBar(root, context, { selection, list, focus, signal })).catch(context.toast), { once: true });
   const back = opened.get(list);
   // After the router has scrolled to where one was.
   if (back) {

@@ -3,7 +3,6 @@
 import { find, on } from '../dom.js';
 import { t } from '../i18n.js';
 import { foretell } from '../upload-queue.js';
-import { mountTray } from './upload-tray.js';
 
 /** Where the last choice is kept. @param {import('../types').Account | null} [account] */
 export const visibilityKey = (account) => `kadr-visibility-${account?.name}`;
@@ -13,7 +12,8 @@ export function mountUploads(context) {
   const { instance, queue, session } = context;
   const overlay = find(document, '#drop');
   const input = find(document, '#files', HTMLInputElement);
-  mountTray(context);
+  // The tray comes with the first file.
+  queue.addEventListener('change', () => import('./upload-tray.js').then(({ mountTray }) => mountTray(context), context.toast), { once: true });
   instance.watch(({ settings }) => { queue.most = settings?.max_upload_bytes ?? Infinity; });
 
   /** @param {any[]} files @param {any[]} [inside] what was in folders, where other files lie too */

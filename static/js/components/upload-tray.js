@@ -5,7 +5,7 @@ import { formatSize } from '../format.js';
 import { html, render } from '../html.js';
 import { t } from '../i18n.js';
 import { explain } from '../problem.js';
-import { linkOf } from '../snippets.js';
+import { linkOf } from '../links.js';
 import { parts, speak, stencil } from '../stencil.js';
 import { copyAction } from './copy.js';
 import { requestLine } from './notice.js';
@@ -38,15 +38,17 @@ export function mountTray({ lists, queue, router, toast }) {
     const active = /** @type {any} */ (document.activeElement);
     reconcile(rows, shown, { key: ({ id }) => id, create: makeRow });
     // What is moved loses the focus.
-    if (rows.contains(active)) active.focus();
+    if (rows.contains(active)) active.focus({ preventScroll: true });
     shown.forEach((upload, i) => fillRow(rows.children[i], upload));
   };
   const later = () => { due ||= requestAnimationFrame(update); };
   on(queue, 'change', later);
-  on(router, 'navigate', () => {
+  const say = () => {
     speak(tray);
     later();
-  });
+  };
+  on(router, 'navigate', say);
+  say();
   on(queue, 'edited', ({ image }) => {
     lists.replace(image);
     toast(t('upload.saved'));

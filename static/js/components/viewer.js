@@ -3,7 +3,7 @@
 import { find, icon, onAction } from '../dom.js';
 import { html, render } from '../html.js';
 import { t } from '../i18n.js';
-import { linkOf, localAddress, nameOf, sourcesOf } from '../snippets.js';
+import { linkOf, localAddress, nameOf, sourcesOf } from '../links.js';
 import { drawThumbHash } from '../thumbhash.js';
 
 /** The buttons by their keys. */

@@ -7,7 +7,8 @@ import { confirmDialog, find, icon, onAction } from '../dom.js';
 import { formatDimensions, formatSize, formatTime } from '../format.js';
 import { html, render } from '../html.js';
 import { t } from '../i18n.js';
-import { SNIPPETS, localAddress, nameOf } from '../snippets.js';
+import { localAddress, nameOf } from '../links.js';
+import { SNIPPETS } from '../snippets.js';
 import { problemPage } from './message.js';
 
 const button = (/** @type {string} */ name) =>

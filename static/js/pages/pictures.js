@@ -1,7 +1,7 @@
 /** My pictures: all that one has put here, to search, sort and tidy up. What is looked at is in the address. */
 
 import { mountGrid } from '../components/grid.js';
-import { hidden } from '../components/selection.js';
+import { hidden } from '../selection.js';
 import { find, icon, onAction } from '../dom.js';
 import { formatSize } from '../format.js';
 import { html, render } from '../html.js';

@@ -85,6 +85,7 @@ export const page = async (root, context, _, signal) => {
   const show = () => {
     const name = Object.keys(SECTIONS).find((key) => location.hash === `#${key}`) ?? 'profile';
     for (const link of root.querySelectorAll('a')) link.ariaCurrent = link.hash === `#${name}` ? 'page' : null;
+    root.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
     const panel = element(html`<div class="panel"></div>`);
     find(root, '.panel').replaceWith(panel);
     onAction(panel, { copy: copyAction(toast) });

@@ -1,48 +1,16 @@
-/** What is selected of one's pictures, and what is done to it at once, with ten seconds to undo that. */
+/** The bar for what is selected of one's pictures: what is done to all of it, with ten seconds to undo that. */
 
 import { find, icon, onAction } from '../dom.js';
 import { formatSize } from '../format.js';
 import { fragment, html, render } from '../html.js';
 import { t } from '../i18n.js';
-import { Store } from '../store.js';
+import { hidden } from '../selection.js';
 
-/** @import { Change, Ids, Image, Visibility } from '../types' */
+/** @import { Change, Image, Visibility } from '../types' */
 
-/** Pictures that are about to be deleted: no grid shows them. */
-export const hidden = new Store({ ids: /** @type {Ids} */ (new Set()) });
-
-/** The ids of what is selected, and how clicks and keys change it. @extends {Store<{ ids: Ids }>} */
-export class Selection extends Store {
-  #last = '';
-
-  /** @param {() => readonly { id: string }[]} items what there is to select */
-  constructor(items) {
-    super({ ids: new Set() });
-    this.items = items;
-  }
-
-  /** Turns one; as a range, makes all from the one turned last be as that is. @param {number} index */
-  pick(index, range = false) {
-    const ids = new Set(this.state.ids);
-    const items = this.items();
-    const from = range ? items.findIndex(({ id }) => id === this.#last) : -1;
-    const first = from < 0 ? index : from;
-    const on = ids.has(items[first].id) === from >= 0;
-    for (const { id } of items.slice(Math.min(first, index), Math.max(first, index) + 1)) ids[on ? 'add' : 'delete'](id);
-    this.#last = items[index].id;
-    this.set({ ids });
-  }
-
-  /** Selects from one on to another. @param {number} from @param {number} to */
-  extend(from, to) {
-    this.#last = this.items()[from].id;
-    if (!this.state.ids.has(this.#last)) this.pick(from);
-    this.pick(to, true);
-  }
-}
-
-/** Shows a bar for what is selected. @type {import('../types').MountSelection} */
-export function mountSelection(root, { api, lists, toast }, { list, items, focus, signal }) {
+/** @type {import('../types').MountSelectionBar} */
+export function mountSelectionBar(root, { api, lists, toast }, { selection, list, focus, signal }) {
+  const { items } = selection;
   const act = (/** @type {string} */ name, look = '', picture = '') => html`<button type="button" class="button small ${look}"
     data-action="${name}" aria-label="${t(`selection.${name}`)}">${picture && icon(picture)}${name !== 'clear' && t(`selection.${name}`)}</button>`;
   root.append(fragment(html`<p class="sr-only" role="status"></p><div class="selection-bar" role="group" aria-label="${t('selection.label')}" hidden>
@@ -51,7 +19,6 @@ export function mountSelection(root, { api, lists, toast }, { list, items, focus
     <div class="menu" id="selection-menu" popover>${[['public', 'public'], ['unlisted', 'link'], ['private', 'lock']].map(([value, name]) => html`<button
       type="button" data-action="publish" value="${value}">${icon(name)}${t(`pictures.${value}`)}</button>`)}</div>${act('delete', 'danger', 'trash')}</div>`));
   const bar = find(root, '.selection-bar');
-  const selection = new Selection(items);
   const chosen = () => items().filter(({ id }) => selection.state.ids.has(id));
   /** @type {Set<() => void>} */
   const undos = new Set();
@@ -142,26 +109,25 @@ export function mountSelection(root, { api, lists, toast }, { list, items, focus
   };
   const actions = {
     clear,
-    all: () => selection.set({ ids: new Set(items().map(({ id }) => id)) }),
+    all: () => selection.all(),
     delete: () => remove(clear()),
     publish: (/** @type {any} */ button) => void publish(clear(), button.value),
   };
   onAction(bar, actions);
-  selection.addEventListener('change', () => {
+  selection.watch(() => {
     const images = chosen();
     const count = t('selection.count', { count: images.length });
     const size = formatSize(images.reduce((sum, image) => sum + image.size, 0));
     bar.hidden = !images.length;
     find(root, '[role=status]').textContent = images.length ? `${count}, ${size}` : '';
     render(find(bar, 'p'), html`${count}<span>${size}</span>`);
-  });
+  }, signal);
   window.addEventListener('keydown', (event) => {
     if (document.querySelector('dialog[open], :popover-open') || /** @type {Element} */ (event.target).matches('input, textarea, select')) return;
-    const run = event.ctrlKey || event.metaKey ? { KeyA: actions.all, KeyZ: [...undos].pop() }[event.code]
+    const run = event.ctrlKey || event.metaKey ? { KeyZ: [...undos].pop() }[event.code]
       : selection.state.ids.size ? { Escape: clear, Delete: actions.delete }[event.key] : null;
     if (!run) return;
     event.preventDefault();
     run();
   }, { signal });
-  return selection;
 }
