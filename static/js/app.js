@@ -103,7 +103,7 @@ if (navigator.serviceWorker && isSecureContext && !api.base) {
   const { controller, ready } = navigator.serviceWorker;
   await navigator.serviceWorker.register(serviceWorkerURL).catch(() => {});
   const { active } = await ready;
-  if (!controller) active?.postMessage([...new Set(performance.getEntriesByType('resource').map(({ name }) => name))]);
+  if (!controller) active?.postMessage([...new Set(performance.getEntriesByType('resource').map(({ name }) => name.split('#')[0]))]);
 }
 
 /** Shows the page of the address in the place of what is there. */

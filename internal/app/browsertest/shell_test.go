@@ -13,7 +13,7 @@ import (
 )
 
 // kept are the addresses of all that the service worker keeps.
-const kept = `(await Promise.all((await caches.keys()).map(async (name) => (await (await caches.open(name)).keys()).map(({ url }) => url)))).flat()`
+const kept = `(await Promise.all((await caches.keys()).map(async (name) => (await (await caches.open(name)).keys()).map(({ url }) => url.split('#')[0])))).flat()`
 
 // shellFile is what it may keep: what is the same for everybody.
 var shellFile = regexp.MustCompile(`^/(index\.html|favicon\.svg|manifest\.webmanifest|(css|js|locales|icons)/[a-z0-9./-]+)$`)

@@ -179,6 +179,7 @@ func tryHostileFields(b *tab) {
 		b.put("$('textarea')", text+" ")
 		eval[any](b, "(document.activeElement.blur(), 1)")
 		b.wait("the page to be called so", "document.title === "+quote(text+" · Kadr")+" && $('h1').textContent === "+quote(text))
+		b.wait("the description to be saved", "(await (await fetch('/api/v1/images/"+picture.ID+"')).json()).description.startsWith("+quote(text)+")")
 		b.isClean("a picture's fields")
 		search := short(text)
 		b.open("/pictures?" + url.Values{"q": {search}}.Encode())
