@@ -100,9 +100,10 @@ mountUploads(context);
 router.start();
 if (navigator.serviceWorker && isSecureContext && !api.base) {
   // Without it the pages work as well, only not without a network.
+  const { controller, ready } = navigator.serviceWorker;
   await navigator.serviceWorker.register(serviceWorkerURL).catch(() => {});
-  const { active } = await navigator.serviceWorker.ready;
-  if (!navigator.serviceWorker.controller) active?.postMessage([...new Set(performance.getEntriesByType('resource').map(({ name }) => name))]);
+  const { active } = await ready;
+  if (!controller) active?.postMessage([...new Set(performance.getEntriesByType('resource').map(({ name }) => name.split('#')[0]))]);
 }
 
 /** Shows the page of the address in the place of what is there. */

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	cdpinput "github.com/chromedp/cdproto/input"
 )
 
 // hostile are texts that become markup, script or another reading order where something forgets that they are texts. Each of
@@ -25,6 +27,12 @@ func hostile() []string {
 		strings.Repeat("Донаудампфшифффарт", 11),
 		`__proto__ constructor [object Object] \u003cscript\u003e \"+pwned=1+\" [/img][url=x]`,
 	}
+}
+
+// short is as much of a text as fits everywhere.
+func short(text string) string {
+	runes := []rune(text)
+	return string(runes[:min(len(runes), 80)])
 }
 
 // asFile is a text as the system allows it as a file's name.
@@ -72,7 +80,7 @@ func testHostileTexts(t *testing.T, c *chromium) {
 			mallory.describe(t, picture, map[string]string{"title": text})
 		}
 		mallory.describe(t, picture, map[string]string{"description": strings.Join(texts[i:], "\n") + texts[0]})
-		mallory.mustJSON(t, http.MethodPost, "/api/v1/api-keys", map[string]any{"name": text[:min(len(text), 90)], "scopes": []string{"images:read"}})
+		mallory.mustJSON(t, http.MethodPost, "/api/v1/api-keys", map[string]any{"name": short(text), "scopes": []string{"images:read"}})
 		pictures = append(pictures, picture)
 	}
 	names := append([]string{asFile(texts[0])}, texts[1:]...)
@@ -140,15 +148,23 @@ func tryHostileOwner(b *tab, pictures []image, names []string) {
 
 	b.open("/settings#keys")
 	for _, text := range hostile() {
-		b.reads("the keys", text[:min(len(text), 90)])
+		b.reads("the keys", short(text))
 	}
 	b.fits("the keys")
-	b.click("$('.rows [data-action=end]')")
+	b.click("$('.rows button')")
 	b.wait("the question", "$('dialog.dialog').open")
 	b.isClean("the question about a key")
 	b.open("/settings#security")
 	b.wait("the sessions", "$$('.rows li').length > 1")
 	b.isClean("the sessions")
+}
+
+// put puts a text into a field at once, as an input method does.
+func (b *tab) put(input, text string) {
+	b.t.Helper()
+	b.click(input)
+	eval[any](b, input+".select()")
+	call(b, cdpinput.InsertText, cdpinput.InsertTextParams{Text: text})
 }
 
 // tryHostileFields types and saves the texts by the pages' own fields.
@@ -158,33 +174,34 @@ func tryHostileFields(b *tab) {
 	b.signIn(p)
 	for _, text := range hostile() {
 		b.open("/p/" + picture.ID)
-		b.wait("the fields", "$('[name=title]') && $('[name=description]')")
-		b.fill("$('[name=title]')", text)
-		b.fill("$('[name=description]')", text+" ")
+		b.wait("the fields", "$('[name=title]') && $('textarea')")
+		b.put("$('[name=title]')", text)
+		b.put("$('textarea')", text+" ")
 		eval[any](b, "(document.activeElement.blur(), 1)")
 		b.wait("the page to be called so", "document.title === "+quote(text+" · Kadr")+" && $('h1').textContent === "+quote(text))
+		b.wait("the description to be saved", "(await (await fetch('/api/v1/images/"+picture.ID+"')).json()).description.startsWith("+quote(text)+")")
 		b.isClean("a picture's fields")
-		search := text[:min(len(text), 60)]
+		search := short(text)
 		b.open("/pictures?" + url.Values{"q": {search}}.Encode())
 		b.wait("what was searched for", "$('.tile') && $('[type=search]').value === "+quote(search))
 		b.reads("what was found", text)
-		b.fill("$('[type=search]')", "no "+search)
+		b.put("$('[type=search]')", "no "+search)
 		b.wait("nothing to be found", "$('.message')")
 		b.isClean("nothing found")
 	}
 	b.open("/settings#profile")
 	b.wait("the form", field("email"))
-	b.fill(field("email"), `<img/src=x/onerror=pwned=1>@x.example`)
+	b.put(field("email"), `<img/src=x/onerror=pwned=1>@x.example`)
 	b.submit(field("email"))
 	b.wait("an answer", "$('#toast').textContent.trim() || $$('.field-error').some(textOf)")
 	b.isClean("the profile")
-	b.fill(field("confirm"), hostile()[0])
+	b.put(field("confirm"), hostile()[0])
 	b.submit(field("confirm"))
 	b.wait("a fault", "$$('.field-error, .notice.error').some(textOf)")
 	b.isClean("what confirms")
 	b.open("/settings#keys")
 	b.wait("the form", field("name"))
-	b.fill(field("name"), hostile()[3])
+	b.put(field("name"), hostile()[3])
 	b.submit(field("name"))
 	b.wait("the key", "$('.form pre')")
 	b.reads("the keys", hostile()[3])
@@ -192,9 +209,13 @@ func tryHostileFields(b *tab) {
 
 // tryHostileAddresses follows links that somebody else wrote.
 func tryHostileAddresses(b *tab) {
-	for _, text := range hostile() {
+	for i, text := range hostile() {
 		escaped := url.PathEscape(text)
-		for _, path := range []string{"/" + escaped, "/u/" + escaped, "/p/" + escaped, "/sign-in?next=" + url.QueryEscape(text), "/register?next=" + url.QueryEscape(text), "/#" + escaped} {
+		paths := []string{"/u/" + escaped, "/sign-in?next=" + url.QueryEscape(text)}
+		if i == 0 {
+			paths = append(paths, "/"+escaped, "/p/"+escaped, "/register?next="+url.QueryEscape(text), "/#"+escaped, "/settings#"+escaped)
+		}
+		for _, path := range paths {
 			b.open(path)
 			b.wait("a page", "textOf($('h1'))")
 			b.isClean(path)
@@ -242,7 +263,7 @@ func tryHostileUploads(b *tab) {
 		b.t.Errorf("copied: %q", link)
 	}
 	b.click("$('.upload[data-state=done] .upload-more summary')")
-	b.fill("$('.upload[data-state=done] [name=description]')", hostile()[0])
+	b.put("$('.upload[data-state=done] [name=description]')", hostile()[0])
 	eval[any](b, "(document.activeElement.blur(), 1)")
 	b.wait("it to be saved", "$('#toast').textContent.trim()")
 	b.isClean("the message")
