@@ -35,11 +35,10 @@ export function mountViewer(root, { api, toast }, list, signal, turned) {
 
   /** A neighbour, in a list that grows in time. @param {number} step */
   const near = (step) => {
-    const { items: all, error } = list?.state ?? { items: [] };
     // What is about to be deleted is none.
-    const items = all.filter(({ id }) => id === image.id || !hidden.state.ids.has(id));
+    const items = (list?.state.items ?? []).filter(({ id }) => id === image.id || !hidden.state.ids.has(id));
     const at = items.findIndex(({ id }) => id === image.id);
-    if (at + 3 > items.length && !error) void list?.more();
+    if (at + 3 > items.length && !list?.state.error) void list?.more();
     return at < 0 ? undefined : items[at + step];
   };
   const make = (/** @type {Image} */ one) => {
