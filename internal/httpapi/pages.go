@@ -64,7 +64,7 @@ func newPages(static fs.FS, base string) (*pages, error) {
 	if index == nil {
 		return nil, fmt.Errorf("there is no index.html: %w", fs.ErrNotExist)
 	}
-	if p.shell, err = newShell(index.body, base); err != nil {
+	if p.shell, err = newShell(p.files, base); err != nil {
 		return nil, err
 	}
 	for address, h := range fixedPages() {

@@ -261,3 +261,29 @@ func TestRobots(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 }
+
+// TestPagesNameTheirModules holds that a page names every script that it needs, each once, so that none waits for another.
+func TestPagesNameTheirModules(t *testing.T) {
+	t.Parallel()
+	c := newInstance(t).stranger(t)
+	for address, want := range map[string][]string{
+		"/":         {"/js/pages/home.js", "/js/components/grid.js", "/js/justify.js"},
+		"/pictures": {"/js/pages/pictures.js", "/js/components/grid.js"},
+		"/settings": {"/js/pages/settings.js", "/js/form.js"},
+		"/sign-in":  {"/js/pages/sign-in.js", "/js/form.js"},
+	} {
+		var named []string
+		for _, link := range c.get(address).document(http.StatusOK).links["modulepreload"] {
+			named = append(named, link["href"])
+		}
+		for _, module := range append(want, "/js/api.js", "/js/components/intake.js") {
+			if !slices.Contains(named, module) {
+				t.Errorf("%s does not name %s, but %q", address, module, named)
+			}
+		}
+		slices.Sort(named)
+		if once := slices.Compact(slices.Clone(named)); len(once) != len(named) {
+			t.Errorf("%s names modules twice: %q", address, named)
+		}
+	}
+}

@@ -28,13 +28,14 @@ type shell struct {
 	start, middle, end []byte
 	head               *template.Template
 	base               string
+	modules            map[string][]string // by the page's own
 }
 
 //go:embed head.html
 var headHTML string
 
-func newShell(index []byte, base string) (shell, error) {
-	start, rest, ok1 := bytes.Cut(index, []byte("<!--head-->"))
+func newShell(files map[string]*page, base string) (shell, error) {
+	start, rest, ok1 := bytes.Cut(files["index.html"].body, []byte("<!--head-->"))
 	_, rest, ok2 := bytes.Cut(rest, []byte("<!--/head-->"))
 	middle, end, ok3 := bytes.Cut(rest, []byte("</head>"))
 	if !ok1 || !ok2 || !ok3 {
@@ -44,7 +45,11 @@ func newShell(index []byte, base string) (shell, error) {
 	if err != nil {
 		return shell{}, fmt.Errorf("the template of the head: %w", err)
 	}
-	return shell{start: start, middle: middle, end: end, head: head, base: base}, nil
+	modules := map[string][]string{}
+	for _, name := range []string{"home", "pictures", "picture", "person", "settings", "sign-in", "message"} {
+		modules[name] = modulesOf(files, name)
+	}
+	return shell{start: start, middle: middle, end: end, head: head, base: base, modules: modules}, nil
 }
 
 // head is what a page says of itself.
@@ -56,6 +61,7 @@ type head struct {
 	Pictures           []shownPicture
 	Embed              string            // the oEmbed address, but for the format
 	Preload            template.HTMLAttr // of what the page shows first
+	Module             string            // the script of the page's own
 }
 
 // Site is what the site is called.
@@ -84,6 +90,9 @@ func (sh shell) render(h head, data *pageData) ([]byte, error) {
 		return nil, fmt.Errorf("render a page: %w", err)
 	}
 	b.Write(sh.middle)
+	for _, name := range sh.modules[h.Module] { // after the style sheets, which are needed first
+		fmt.Fprintf(&b, "  <link rel=\"modulepreload\" href=\"/%s\">\n", name)
+	}
 	if data != nil {
 		block, err := json.Marshal(data) // which writes <, > and & as escapes
 		if err != nil {
@@ -100,11 +109,13 @@ func (sh shell) render(h head, data *pageData) ([]byte, error) {
 // English.
 func fixedPages() map[string]head {
 	return map[string]head{
-		"/":         {Title: siteName, Description: "Kadr keeps your pictures and gives each one a permanent direct link.", Kind: "website"},
-		"/pictures": {Title: "My pictures", Hidden: true},
-		"/settings": {Title: "Settings", Hidden: true},
-		"/sign-in":  {Title: "Sign in", Hidden: true},
-		"/register": {Title: "Register", Hidden: true},
+		"/": {
+			Title: siteName, Description: "Kadr keeps your pictures and gives each one a permanent direct link.", Kind: "website", Module: "home",
+		},
+		"/pictures": {Title: "My pictures", Hidden: true, Module: "pictures"},
+		"/settings": {Title: "Settings", Hidden: true, Module: "settings"},
+		"/sign-in":  {Title: "Sign in", Hidden: true, Module: "sign-in"},
+		"/register": {Title: "Register", Hidden: true, Module: "sign-in"},
 	}
 }
 
@@ -145,7 +156,7 @@ func (s *Server) picturePage(c echo.Context) error {
 func (s *Server) pictureHead(img image.Image, shown server.Image) head {
 	h := head{
 		Title: nameOf(img), Description: excerpt(img.Description), URL: s.pictureURL(img.ID),
-		Hidden: img.Visibility != image.Public, Preload: preload(shown),
+		Hidden: img.Visibility != image.Public, Preload: preload(shown), Module: "picture",
 	}
 	if h.Description == "" {
 		h.Description = fmt.Sprintf("%d × %d, by %s on %s.", img.Width, img.Height, img.AccountName, siteName)
@@ -179,6 +190,7 @@ func (s *Server) personPage(c echo.Context) error {
 	}
 	h := head{
 		Title: name, Description: fmt.Sprintf("Pictures by %s on %s.", name, siteName), URL: s.personURL(name), Kind: "profile",
+		Module: "person",
 	}
 	for _, img := range newest {
 		h.Pictures = s.shownPictures(img)
@@ -251,5 +263,5 @@ func (s *Server) wantsPage(c echo.Context) bool {
 // sendFault sends the page that says what went wrong.
 func (s *Server) sendFault(c echo.Context, p *problem) error {
 	data := pageData{Status: p.status, RequestID: requestID(c.Request().Context())}
-	return s.sendPage(c, p.status, head{Title: titleOf(p.status), Hidden: true}, data, cacheNever)
+	return s.sendPage(c, p.status, head{Title: titleOf(p.status), Hidden: true, Module: "message"}, data, cacheNever)
 }

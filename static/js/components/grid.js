@@ -48,7 +48,7 @@ export function mountGrid(root, context, { list, selectable = false, empty, sign
       const before = [...grid.children];
       reconcile(grid, boxes, {
         key: ({ index }) => items[index].id + items[index].updated_at + items[index].visibility,
-        create: ({ index }) => makeTile(items[index], selectable, context.api.base),
+        create: ({ index }) => makeTile(items[index], selectable, context.api.base, index),
       });
       // What is on its way to a tile that is gone is no longer wanted.
       for (const tile of before) if (!tile.isConnected) find(tile, 'img').removeAttribute('srcset');
@@ -179,14 +179,14 @@ export function mountGrid(root, context, { list, selectable = false, empty, sign
   }
 }
 
-/** @param {import('../types').Image} image @param {boolean} mine @param {string} base */
-function makeTile(image, mine, base) {
+/** @param {import('../types').Image} image @param {boolean} mine @param {string} base @param {number} index */
+function makeTile(image, mine, base, index) {
   const name = image.description || nameOf(image);
   const small = localAddress(image.thumbnail_url, base);
   const srcset = [320, 640, 1280].filter((width) => width < image.width * 2 || width === 320)
     .map((width) => `${small.replace(/\bw=320$/, `w=${width}`)} ${Math.min(width, image.width)}w`).join();
-  const tile = element(html`<li class="tile"><a href="/p/${image.id}"><canvas></canvas><img srcset="${srcset}" alt="${name}" loading="lazy"
-    decoding="async"></a>${mine && html`<button type="button" class="tile-check" role="checkbox" aria-checked="false" tabindex="-1"
+  const tile = element(html`<li class="tile"><a href="/p/${image.id}"><canvas></canvas><img srcset="${srcset}" alt="${name}" loading="${index < 4 ? 'eager' : 'lazy'}"
+    fetchpriority="${index < 4 ? 'high' : 'auto'}" decoding="async"></a>${mine && html`<button type="button" class="tile-check" role="checkbox" aria-checked="false" tabindex="-1"
     aria-label="${t('selection.pick', { name })}"></button>`}<span class="tile-badges">${
     // Thumbnails are stills, and no WebP only where the picture moves.
     !/\.webp\b/.test(small) && html`<span>${image.media_type === 'image/gif' ? 'GIF' : t('grid.animated')}</span>`}${
