@@ -194,8 +194,10 @@ func (p *pages) send(c echo.Context, status int, f *page, cache string) error {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Permissions-Policy", pagePermissions)
 	h.Set("Cache-Control", cache)
-	if h.Add("Vary", "Accept-Encoding"); f.contentType == htmlType {
-		h.Set("Vary", "Accept-Encoding, Cookie") // see isVisitor
+	if f.contentType == htmlType {
+		h.Add("Vary", "Accept-Encoding, Cookie") // see isVisitor
+	} else if f.packed != nil {
+		h.Add("Vary", "Accept-Encoding")
 	}
 	body, tag := f.body, f.tag
 	if f.packed != nil && acceptsGzip(c.Request().Header.Get("Accept-Encoding")) {
