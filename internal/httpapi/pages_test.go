@@ -162,7 +162,7 @@ func TestVisitors(t *testing.T) {
 		if !visited.document(200).data.Visitor || own.document(200).data.Visitor {
 			t.Errorf("%s: who has a session and who has none is not told apart", path)
 		}
-		if tag := visited.Header.Get("ETag"); tag == own.Header.Get("ETag") || member.get(path, "If-None-Match: "+tag).StatusCode != 200 {
+		if tag := visited.Header.Get("ETag"); tag == own.Header.Get("ETag") || member.get(path, "If-None-Match: "+tag).StatusCode != http.StatusOK {
 			t.Errorf("%s: a visitor's page would stay after signing in", path)
 		}
 	}
