@@ -2115,6 +2115,7 @@ export interface operations {
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -2153,6 +2154,7 @@ export interface operations {
             403: components["responses"]["ForbiddenProblem"];
             409: components["responses"]["ConflictProblem"];
             412: components["responses"]["PreconditionFailedProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -2250,6 +2252,7 @@ export interface operations {
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -2284,6 +2287,7 @@ export interface operations {
             200: components["responses"]["ImagePage"];
             400: components["responses"]["BadRequestProblem"];
             404: components["responses"]["NotFoundProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -2337,6 +2341,7 @@ export interface operations {
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -2375,7 +2380,7 @@ export interface operations {
                     Location: components["headers"]["Location"];
                     /**
                      * @description The session's cookie; HttpOnly, SameSite=Lax, and Secure under https.
-                     * @example kadr_session=4f7…; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax
+                     * @example kadr_session=4f7c2kq5xw7mzt3a; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax
                      */
                     "Set-Cookie"?: string;
                     RateLimit: components["headers"]["RateLimit"];
@@ -2432,6 +2437,7 @@ export interface operations {
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -2458,6 +2464,7 @@ export interface operations {
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -2491,6 +2498,7 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             404: components["responses"]["NotFoundProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -2547,6 +2555,7 @@ export interface operations {
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -2613,6 +2622,7 @@ export interface operations {
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
             422: components["responses"]["UnprocessableProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -2645,6 +2655,7 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             404: components["responses"]["NotFoundProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -2700,6 +2711,7 @@ export interface operations {
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -2883,6 +2895,7 @@ export interface operations {
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
             422: components["responses"]["UnprocessableProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -2937,6 +2950,7 @@ export interface operations {
             408: components["responses"]["TimeoutProblem"];
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -3014,6 +3028,7 @@ export interface operations {
             403: components["responses"]["ForbiddenProblem"];
             404: components["responses"]["NotFoundProblem"];
             410: components["responses"]["GoneProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -3053,6 +3068,7 @@ export interface operations {
             404: components["responses"]["NotFoundProblem"];
             410: components["responses"]["GoneProblem"];
             412: components["responses"]["PreconditionFailedProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -3144,6 +3160,7 @@ export interface operations {
             412: components["responses"]["PreconditionFailedProblem"];
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -3212,6 +3229,7 @@ export interface operations {
             410: components["responses"]["GoneProblem"];
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -3266,6 +3284,7 @@ export interface operations {
             410: components["responses"]["GoneProblem"];
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -3352,6 +3371,7 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             404: components["responses"]["NotFoundProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -3383,6 +3403,7 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             404: components["responses"]["NotFoundProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -3448,6 +3469,7 @@ export interface operations {
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
             422: components["responses"]["UnprocessableProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -3596,6 +3618,7 @@ export interface operations {
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
             422: components["responses"]["UnprocessableProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -3624,6 +3647,7 @@ export interface operations {
         responses: {
             200: components["responses"]["ImagePage"];
             400: components["responses"]["BadRequestProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -3799,6 +3823,7 @@ export interface operations {
             412: components["responses"]["PreconditionFailedProblem"];
             416: components["responses"]["RangeProblem"];
             422: components["responses"]["UnprocessableProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -3868,6 +3893,7 @@ export interface operations {
             400: components["responses"]["BadRequestProblem"];
             404: components["responses"]["NotFoundProblem"];
             410: components["responses"]["GoneProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             /** @description The embed cannot be had in that format. */
             501: {
@@ -3945,6 +3971,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["BadRequestProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -3974,6 +4001,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequestProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             default: components["responses"]["OtherProblem"];
         };
@@ -4015,6 +4043,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequestProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             /** @description It cannot, and this is why; or it is about to stop. */
             503: {
@@ -4073,6 +4102,7 @@ export interface operations {
             };
             304: components["responses"]["NotModified"];
             400: components["responses"]["BadRequestProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             default: components["responses"]["OtherProblem"];
         };
@@ -4111,6 +4141,7 @@ export interface operations {
             };
             304: components["responses"]["NotModified"];
             400: components["responses"]["BadRequestProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             default: components["responses"]["OtherProblem"];
         };
@@ -4134,6 +4165,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequestProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             default: components["responses"]["OtherProblem"];
         };
