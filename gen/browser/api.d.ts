@@ -54,7 +54,8 @@ export interface paths {
         /**
          * Change my account
          * @description Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-         *     `current_password`, and ends every other session. Takes a session only, never an API key.
+         *     `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
+         *     API key.
          */
         patch: operations["updateAccount"];
         trace?: never;
@@ -1594,6 +1595,8 @@ export interface components {
         /** @description Signed in, but not allowed. */
         ForbiddenProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1648,6 +1651,8 @@ export interface components {
         /** @description It contradicts what is there already. */
         ConflictProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1692,6 +1697,8 @@ export interface components {
         /** @description The resource changed since the ETag that was sent. */
         PreconditionFailedProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1823,6 +1830,8 @@ export interface components {
         UnavailableProblem: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -2191,6 +2200,8 @@ export interface operations {
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
