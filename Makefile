@@ -38,7 +38,7 @@ live_server := http://localhost:5500,http://127.0.0.1:5500
 help: ## list these targets
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z][a-z0-9-]*:.*## / { printf "  make %-15s %s\n", $$1, $$2 } \
+	  /^[a-z][a-z0-9-]*:.*## / { printf "  make %-16s %s\n", $$1, $$2 } \
 	  END { print "" }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
@@ -66,10 +66,18 @@ test-crash: ## kill -9 in the middle of uploads, CRASH_ROUNDS times
 	  go test -run Crash -count 1 -timeout 30m -v $(ARGS) ./internal/app/...
 
 .PHONY: contract
-contract: ## the contract: generated files current, valid, and kept by every request and reply
+contract: lint-contract ## the contract: generated files current, valid, and kept by every request and reply
 	@.ci/setup dev
 	@.ci/generated
 	@PKGS='./api/... ./internal/httpapi/...' RACE= .ci/test $(ARGS)
+
+.PHONY: breaking
+breaking: ## what in the contract would break programs written for the last release (BASE=commit for another one)
+	@.ci/breaking
+
+.PHONY: contract-changes
+contract-changes: ## what changed in the contract since then, as text for CHANGELOG.md
+	@.ci/breaking changelog
 
 .PHONY: test-e2e
 test-e2e: ## the whole of it, as people meet it: pages in a browser, and the gateway
@@ -81,8 +89,8 @@ test-k8s: ## the manifests in deploy/k8s, decoded strictly and wired rightly
 	@cd deploy/k8s && go test $(ARGS) ./...
 
 .PHONY: lint
-lint: lint-go lint-js lint-workflows ## what a reviewer should not have to say: Go, JavaScript, shell, workflows
-	@shellcheck .ci/setup .ci/run .ci/test .ci/verify .ci/generated $(scripts)
+lint: lint-go lint-js lint-contract lint-workflows ## what a reviewer should not have to say: Go, JavaScript, contract, shell, workflows
+	@shellcheck .ci/setup .ci/run .ci/test .ci/verify .ci/generated .ci/lint-contract .ci/breaking $(scripts)
 
 .PHONY: lint-go
 lint-go: setup-dev
@@ -99,6 +107,11 @@ lint-workflows: setup-dev
 lint-js: $(node_modules)
 	@$(node_bin)/eslint --config api/eslint.config.js api static
 	@$(node_bin)/tsc --project api/tsconfig.json
+
+# Redocly, Spectral with OWASP's rules, oasdiff.
+.PHONY: lint-contract
+lint-contract: $(node_modules)
+	@.ci/lint-contract
 
 .PHONY: verify
 verify: ## all that a change must pass: generated files current, formatted, linted, tested

@@ -54,7 +54,8 @@ export interface paths {
         /**
          * Change my account
          * @description Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-         *     `current_password`, and ends every other session. Takes a session only, never an API key.
+         *     `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
+         *     API key.
          */
         patch: operations["updateAccount"];
         trace?: never;
@@ -1594,6 +1595,8 @@ export interface components {
         /** @description Signed in, but not allowed. */
         ForbiddenProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1648,6 +1651,8 @@ export interface components {
         /** @description It contradicts what is there already. */
         ConflictProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1692,6 +1697,8 @@ export interface components {
         /** @description The resource changed since the ETag that was sent. */
         PreconditionFailedProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1823,6 +1830,8 @@ export interface components {
         UnavailableProblem: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -2115,6 +2124,7 @@ export interface operations {
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -2153,6 +2163,7 @@ export interface operations {
             403: components["responses"]["ForbiddenProblem"];
             409: components["responses"]["ConflictProblem"];
             412: components["responses"]["PreconditionFailedProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -2189,6 +2200,8 @@ export interface operations {
             200: {
                 headers: {
                     ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2250,6 +2263,7 @@ export interface operations {
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -2284,6 +2298,7 @@ export interface operations {
             200: components["responses"]["ImagePage"];
             400: components["responses"]["BadRequestProblem"];
             404: components["responses"]["NotFoundProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -2337,6 +2352,7 @@ export interface operations {
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -2375,7 +2391,7 @@ export interface operations {
                     Location: components["headers"]["Location"];
                     /**
                      * @description The session's cookie; HttpOnly, SameSite=Lax, and Secure under https.
-                     * @example kadr_session=4f7…; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax
+                     * @example kadr_session=4f7c2kq5xw7mzt3a; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax
                      */
                     "Set-Cookie"?: string;
                     RateLimit: components["headers"]["RateLimit"];
@@ -2432,6 +2448,7 @@ export interface operations {
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -2458,6 +2475,7 @@ export interface operations {
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -2491,6 +2509,7 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             404: components["responses"]["NotFoundProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -2547,6 +2566,7 @@ export interface operations {
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -2613,6 +2633,7 @@ export interface operations {
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
             422: components["responses"]["UnprocessableProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -2645,6 +2666,7 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             404: components["responses"]["NotFoundProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -2700,6 +2722,7 @@ export interface operations {
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -2883,6 +2906,7 @@ export interface operations {
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
             422: components["responses"]["UnprocessableProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -2937,6 +2961,7 @@ export interface operations {
             408: components["responses"]["TimeoutProblem"];
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -3014,6 +3039,7 @@ export interface operations {
             403: components["responses"]["ForbiddenProblem"];
             404: components["responses"]["NotFoundProblem"];
             410: components["responses"]["GoneProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -3053,6 +3079,7 @@ export interface operations {
             404: components["responses"]["NotFoundProblem"];
             410: components["responses"]["GoneProblem"];
             412: components["responses"]["PreconditionFailedProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -3144,6 +3171,7 @@ export interface operations {
             412: components["responses"]["PreconditionFailedProblem"];
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -3212,6 +3240,7 @@ export interface operations {
             410: components["responses"]["GoneProblem"];
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -3266,6 +3295,7 @@ export interface operations {
             410: components["responses"]["GoneProblem"];
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -3352,6 +3382,7 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             404: components["responses"]["NotFoundProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -3383,6 +3414,7 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             404: components["responses"]["NotFoundProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -3448,6 +3480,7 @@ export interface operations {
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
             422: components["responses"]["UnprocessableProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -3596,6 +3629,7 @@ export interface operations {
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
             422: components["responses"]["UnprocessableProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -3624,6 +3658,7 @@ export interface operations {
         responses: {
             200: components["responses"]["ImagePage"];
             400: components["responses"]["BadRequestProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -3799,6 +3834,7 @@ export interface operations {
             412: components["responses"]["PreconditionFailedProblem"];
             416: components["responses"]["RangeProblem"];
             422: components["responses"]["UnprocessableProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             507: components["responses"]["StorageProblem"];
@@ -3868,6 +3904,7 @@ export interface operations {
             400: components["responses"]["BadRequestProblem"];
             404: components["responses"]["NotFoundProblem"];
             410: components["responses"]["GoneProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             /** @description The embed cannot be had in that format. */
             501: {
@@ -3945,6 +3982,7 @@ export interface operations {
                 content?: never;
             };
             400: components["responses"]["BadRequestProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
             default: components["responses"]["OtherProblem"];
@@ -3974,6 +4012,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequestProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             default: components["responses"]["OtherProblem"];
         };
@@ -4015,6 +4054,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequestProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             /** @description It cannot, and this is why; or it is about to stop. */
             503: {
@@ -4073,6 +4113,7 @@ export interface operations {
             };
             304: components["responses"]["NotModified"];
             400: components["responses"]["BadRequestProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             default: components["responses"]["OtherProblem"];
         };
@@ -4111,6 +4152,7 @@ export interface operations {
             };
             304: components["responses"]["NotModified"];
             400: components["responses"]["BadRequestProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             default: components["responses"]["OtherProblem"];
         };
@@ -4134,6 +4176,7 @@ export interface operations {
                 };
             };
             400: components["responses"]["BadRequestProblem"];
+            429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             default: components["responses"]["OtherProblem"];
         };

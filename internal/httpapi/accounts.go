@@ -50,8 +50,10 @@ func (s *Server) UpdateAccount(ctx context.Context, req server.UpdateAccountRequ
 	if err != nil {
 		return nil, withLimits(err, limits)
 	}
-	tag := etag(a.ID, a.Revision)
-	return server.UpdateAccount200JSONResponse{Body: toAPIAccount(a), Headers: server.UpdateAccount200ResponseHeaders{ETag: &tag}}, nil
+	limit, policy := limitHeaders(limits)
+	return server.UpdateAccount200JSONResponse{Body: toAPIAccount(a), Headers: server.UpdateAccount200ResponseHeaders{
+		ETag: new(etag(a.ID, a.Revision)), RateLimit: limit, RateLimitPolicy: policy,
+	}}, nil
 }
 
 // DeleteAccount deletes the account that is signed in, with everything it has.

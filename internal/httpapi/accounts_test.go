@@ -108,7 +108,13 @@ func TestAccounts(t *testing.T) {
 		if *(*p.Errors)[0].Pointer != "/current_password" {
 			t.Errorf("errors %+v", *p.Errors)
 		}
-		c.do("PATCH", "/api/v1/account", object{"password": next, "current_password": password}).want(200)
+		r := c.do("PATCH", "/api/v1/account", object{"password": next, "current_password": password}).want(200)
+		if r.Header.Get("RateLimit-Policy") != `"name";q=10;w=600` || !strings.Contains(r.Header.Get("RateLimit"), `"name";r=`) {
+			t.Errorf("limits %q of %q", r.Header.Get("RateLimit"), r.Header.Get("RateLimit-Policy"))
+		}
+		if r := c.do("PATCH", "/api/v1/account", object{"keep_metadata": true}).want(200); r.Header.Get("RateLimit") != "" {
+			t.Errorf("without a password nothing is limited, and yet RateLimit is %q", r.Header.Get("RateLimit"))
+		}
 		c.get("/api/v1/account").want(200)
 		other.get("/api/v1/account").problem(401, "unauthenticated")
 		in.stranger(t).do("POST", "/api/v1/sessions", object{"name": c.name, "password": password}).problem(401, "wrong_credentials")
