@@ -45,8 +45,11 @@ func testInstall(t *testing.T, c *chromium) {
 	}
 
 	for _, visit := range []struct{ path, ready string }{
-		{"/pictures", "$('.tile')"}, {"/p/" + picture.ID, shownPicture + " && $('[name=title]')"}, {"/u/" + p.name, "$('.message')"},
-		{"/settings#keys", "$('[name=scopes]')"}, {"/", "$('.zone').checkVisibility()"},
+		{"/pictures", "$('.tile')"},
+		{"/p/" + picture.ID, shownPicture + " && $('[name=title]')"},
+		{"/u/" + p.name, "$('.message')"},
+		{"/settings#keys", "$('[name=scopes]')"},
+		{"/", "$('.zone').checkVisibility()"},
 	} {
 		b.open(visit.path)
 		b.settle(visit.ready)
