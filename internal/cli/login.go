@@ -121,11 +121,9 @@ func loginCommand(s Settings) *cobra.Command {
 			}
 			ask := newAsker(cmd)
 			var l login
-			address, err := strings.Join(args, ""), error(nil)
-			if len(args) == 0 {
-				if address, err = ask.line("Address of the instance: "); err != nil {
-					return err
-				}
+			address, err := ask.unless(args, "Address of the instance: ")
+			if err != nil {
+				return err
 			}
 			if l.URL, err = parseURL(address); err != nil {
 				return Usagef("%w", err)
@@ -239,6 +237,14 @@ func newAsker(cmd *cobra.Command) *asker {
 
 func (a *asker) line(prompt string) (string, error) {
 	return a.answer(prompt, func() (string, error) { return a.in.ReadString('\n') })
+}
+
+// unless is line where no argument answers already.
+func (a *asker) unless(args []string, prompt string) (string, error) {
+	if len(args) > 0 {
+		return args[0], nil
+	}
+	return a.line(prompt)
 }
 
 // secret is line without an echo.

@@ -65,22 +65,29 @@ func TestBadLines(t *testing.T) {
 	}
 }
 
+// noise is a picture of 10 MB.
+func noise(t *testing.T) []byte {
+	t.Helper()
+	picture := image.NewRGBA(image.Rect(0, 0, 2000, 1250))
+	_, _ = rand.NewChaCha8([32]byte{}).Read(picture.Pix) // it never fails
+	var file bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.NoCompression}).Encode(&file, picture); err != nil {
+		t.Fatal(err)
+	}
+	return file.Bytes()
+}
+
 // TestSilence is about a part that is larger than what a system takes from a program before anything arrives.
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	in := newInstance(t)
 	s := in.register(t, "anna").uploader(t).InParts(32 << 20)
 	s.URL = newProxy(t, in, func(n int64) line { return line{up: 1_000_000 + 20_000_000*n, down: -1, stall: true} }).url
-	picture := image.NewRGBA(image.Rect(0, 0, 2000, 1600))
-	_, _ = rand.NewChaCha8([32]byte{}).Read(picture.Pix)
-	var file bytes.Buffer
-	if err := (&png.Encoder{CompressionLevel: png.NoCompression}).Encode(&file, picture); err != nil {
-		t.Fatal(err)
-	}
+	file := noise(t)
 	// A long text makes it go by an upload that can be resumed.
-	r := upload(t, s, "--description", strings.Repeat("long ", 200), write(t, t.TempDir(), "a.png", file.Bytes())).
+	r := upload(t, s, "--description", strings.Repeat("long ", 200), write(t, t.TempDir(), "a.png", file)).
 		want(t, 0, "nothing goes through any more; once more in ")
-	if !bytes.Equal(fetch(t, r.lines()[0]), file.Bytes()) {
+	if !bytes.Equal(fetch(t, r.lines()[0]), file) {
 		t.Error("it arrived as something else")
 	}
 }
@@ -163,7 +170,7 @@ func TestInterrupted(t *testing.T) {
 	in := newInstance(t)
 	p := in.register(t, "anna")
 	s := p.uploader(t)
-	s.URL = newProxy(t, in, func(int64) line { return line{up: -1, down: -1, pause: 20 * time.Millisecond} }).url
+	s.URL = newProxy(t, in, func(int64) line { return line{up: -1, down: -1, pause: 100 * time.Millisecond} }).url
 	ctx, interrupt := context.WithCancel(t.Context())
 	done := make(chan result)
 	folder := t.TempDir()

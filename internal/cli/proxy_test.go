@@ -21,7 +21,7 @@ type proxy struct {
 type line struct {
 	up, down int64         // bytes until it breaks
 	stall    bool          // it does not break then: nothing goes through any more
-	pause    time.Duration // between two kilobytes on the way up
+	pause    time.Duration // between eight kilobytes and eight more, on the way up
 }
 
 func newProxy(t *testing.T, in *instance, lineOf func(number int64) line) *proxy {
@@ -67,7 +67,7 @@ func carry(ctx context.Context, near net.Conn, address string, l line) {
 	one := func(to io.Writer, from io.Reader, limit int64, pause time.Duration) {
 		defer hangUp()
 		for left := limit; left != 0; {
-			n := int64(1 << 10)
+			n := int64(8 << 10)
 			if left > 0 {
 				n = min(n, left)
 			}

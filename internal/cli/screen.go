@@ -33,9 +33,9 @@ func newScreen(out, err io.Writer, quiet bool, files int) *screen {
 		what = fmt.Sprintf("%d files", files)
 	}
 	s.bar = progressbar.NewOptions64(1, progressbar.OptionSetWriter(err), progressbar.OptionSetDescription(what),
-		progressbar.OptionShowBytes(true), progressbar.OptionShowTotalBytes(true), progressbar.OptionUseIECUnits(true),
+		progressbar.OptionShowBytes(true), progressbar.OptionShowCount(), progressbar.OptionShowTotalBytes(true), progressbar.OptionUseIECUnits(true),
 		progressbar.OptionSetWidth(20), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionUseANSICodes(true),
-		progressbar.OptionClearOnFinish())
+		progressbar.OptionClearOnFinish(), progressbar.OptionSetRenderBlankState(true))
 	return s
 }
 
