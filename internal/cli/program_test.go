@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,19 +19,16 @@ import (
 	"github.com/kadr-app/kadr/internal/cli"
 )
 
-// TestProgram is what only the real program can show: signals, memory, terminals, and shells.
+// TestProgram is what only the real program can show: signals, terminals, and shells.
 func TestProgram(t *testing.T) {
 	t.Parallel()
 	in := newInstance(t)
 	in.register(t, "admin")
-	binary := filepath.Join(t.TempDir(), "kadr")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", binary, "../../cmd/kadr").CombinedOutput(); err != nil {
-		t.Fatalf("build kadr: %v\n%s", err, out)
-	}
+	binary := build(t)
 	for name, test := range map[string]func(*testing.T, program){
 		"interrupt": testInterrupt,
-		"memory":    testMemory,
 		"terminal":  testTerminal,
+		"readme":    testReadme,
 		"bash":      testBash,
 		"zsh":       testZsh,
 		"fish":      testFish,
@@ -43,6 +39,16 @@ func TestProgram(t *testing.T) {
 			test(t, program{binary: binary, person: p, config: t.TempDir(), key: p.uploader(t).APIKey})
 		})
 	}
+}
+
+// build builds the real thing; it goes with the test.
+func build(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "kadr")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", binary, "../../cmd/kadr").CombinedOutput(); err != nil {
+		t.Fatalf("build kadr: %v\n%s", err, out)
+	}
+	return binary
 }
 
 // program is the real one, for somebody.
@@ -62,19 +68,23 @@ func (p program) command(t *testing.T, url, key string, args ...string) *exec.Cm
 func testInterrupt(t *testing.T, p program) {
 	slow := newProxy(t, p.in, func(int64) line { return line{up: -1, down: -1, pause: 100 * time.Millisecond} })
 	file := write(t, t.TempDir(), "a.jpg", append(large(1), make([]byte, 9<<20)...)) // more than a part
+	me, err := p.GetAccountWithResponse(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := func() int {
+		files, err := filepath.Glob(filepath.Join(p.in.dir, "storage", "uploads", me.JSON200.ID, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(files)
+	}
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		cmd := p.command(t, slow.url, p.key, "upload", file)
 		var said bytes.Buffer
 		cmd.Stderr = &said
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
-		}
-		mine := func() int {
-			files, err := filepath.Glob(filepath.Join(p.in.dir, "storage", "uploads", "*", "*"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			return len(files)
 		}
 		eventually(t, "it is under way", func() bool { return mine() > 0 })
 		if err := cmd.Process.Signal(sig); err != nil {
@@ -85,32 +95,6 @@ func testInterrupt(t *testing.T, p program) {
 			t.Errorf("%v: %v: %s", sig, err, &said)
 		}
 		eventually(t, "nothing is left of it", func() bool { return mine() == 0 })
-	}
-}
-
-// testMemory compares a file of 45 MB, which is no picture, with one of nothing.
-func testMemory(t *testing.T, p program) {
-	peak := func(size int) int64 {
-		t.Helper()
-		cmd := p.command(t, p.in.url, p.key, "upload", "-")
-		cmd.Stdin = bytes.NewReader(make([]byte, size))
-		out, err := cmd.CombinedOutput()
-		if cmd.ProcessState.ExitCode() != cli.ExitFailed {
-			t.Fatalf("%v: %s", err, out)
-		}
-		usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-		if !ok {
-			t.Fatal("this system counts no memory")
-		}
-		if runtime.GOOS == "darwin" {
-			return usage.Maxrss
-		}
-		return usage.Maxrss << 10
-	}
-	little, much := peak(1), peak(45<<20)
-	t.Logf("%d MiB, and %d MiB for 45 MiB", little>>20, much>>20)
-	if much > little+(16<<20) {
-		t.Errorf("it takes %d MiB more for 45 MiB", (much-little)>>20)
 	}
 }
 
@@ -280,4 +264,34 @@ func testZsh(t *testing.T, p program) {
 
 func testFish(t *testing.T, p program) {
 	p.complete(t, []string{"fish", "-i"}, "kadr completion fish | source")
+}
+
+// testReadme pastes the README's section into a shell.
+func testReadme(t *testing.T, p program) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(readme), "\n## From the shell\n")
+	_, script, _ := strings.Cut(section, "\n```sh\n")
+	script, _, found := strings.Cut(script, "\n```\n")
+	if !found {
+		t.Fatal("there is no such section, or no commands in it")
+	}
+	folder := t.TempDir()
+	write(t, folder, "photo.jpg", small(1))
+	write(t, folder, "another.jpg", small(2))
+	if err := os.MkdirAll(filepath.Join(folder, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(p.binary, filepath.Join(folder, "bin", "kadr")); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "bash", "-euc", strings.ReplaceAll(script, "http://localhost:8080", p.in.url)+"\ncomplete -p kadr")
+	cmd.Dir, cmd.Env = folder, append(p.command(t, "", "").Env, "KEY="+p.key)
+	said, err := cmd.CombinedOutput()
+	want := regexp.MustCompile(`^(http://\S+)\n!\[another\.jpg\]\(http://\S+\)\n!\[photo\.jpg\]\((http://\S+)\)\n(http://\S+)\ncomplete .* kadr\n$`)
+	if links := want.FindStringSubmatch(string(said)); err != nil || links == nil || links[1] != links[2] || links[1] != links[3] {
+		t.Errorf("%v:\n%s", err, said)
+	}
 }
