@@ -24,16 +24,16 @@ import (
 
 // Defines values for AccountRole.
 const (
-	Admin  AccountRole = "admin"
-	Member AccountRole = "member"
+	AccountRoleAdmin  AccountRole = "admin"
+	AccountRoleMember AccountRole = "member"
 )
 
 // Valid indicates whether the value is a known member of the AccountRole enum.
 func (e AccountRole) Valid() bool {
 	switch e {
-	case Admin:
+	case AccountRoleAdmin:
 		return true
-	case Member:
+	case AccountRoleMember:
 		return true
 	default:
 		return false
@@ -42,19 +42,19 @@ func (e AccountRole) Valid() bool {
 
 // Defines values for BulkOutcomeOutcome.
 const (
-	Deleted  BulkOutcomeOutcome = "deleted"
-	NotFound BulkOutcomeOutcome = "not_found"
-	Updated  BulkOutcomeOutcome = "updated"
+	BulkOutcomeOutcomeDeleted  BulkOutcomeOutcome = "deleted"
+	BulkOutcomeOutcomeNotFound BulkOutcomeOutcome = "not_found"
+	BulkOutcomeOutcomeUpdated  BulkOutcomeOutcome = "updated"
 )
 
 // Valid indicates whether the value is a known member of the BulkOutcomeOutcome enum.
 func (e BulkOutcomeOutcome) Valid() bool {
 	switch e {
-	case Deleted:
+	case BulkOutcomeOutcomeDeleted:
 		return true
-	case NotFound:
+	case BulkOutcomeOutcomeNotFound:
 		return true
-	case Updated:
+	case BulkOutcomeOutcomeUpdated:
 		return true
 	default:
 		return false
@@ -63,16 +63,16 @@ func (e BulkOutcomeOutcome) Valid() bool {
 
 // Defines values for BulkUpdateAction.
 const (
-	Delete        BulkUpdateAction = "delete"
-	SetVisibility BulkUpdateAction = "set_visibility"
+	BulkUpdateActionDelete        BulkUpdateAction = "delete"
+	BulkUpdateActionSetVisibility BulkUpdateAction = "set_visibility"
 )
 
 // Valid indicates whether the value is a known member of the BulkUpdateAction enum.
 func (e BulkUpdateAction) Valid() bool {
 	switch e {
-	case Delete:
+	case BulkUpdateActionDelete:
 		return true
-	case SetVisibility:
+	case BulkUpdateActionSetVisibility:
 		return true
 	default:
 		return false
@@ -99,25 +99,25 @@ func (e CheckStatus) Valid() bool {
 
 // Defines values for FieldErrorIn.
 const (
-	Body   FieldErrorIn = "body"
-	Cookie FieldErrorIn = "cookie"
-	Header FieldErrorIn = "header"
-	Path   FieldErrorIn = "path"
-	Query  FieldErrorIn = "query"
+	FieldErrorInBody   FieldErrorIn = "body"
+	FieldErrorInCookie FieldErrorIn = "cookie"
+	FieldErrorInHeader FieldErrorIn = "header"
+	FieldErrorInPath   FieldErrorIn = "path"
+	FieldErrorInQuery  FieldErrorIn = "query"
 )
 
 // Valid indicates whether the value is a known member of the FieldErrorIn enum.
 func (e FieldErrorIn) Valid() bool {
 	switch e {
-	case Body:
+	case FieldErrorInBody:
 		return true
-	case Cookie:
+	case FieldErrorInCookie:
 		return true
-	case Header:
+	case FieldErrorInHeader:
 		return true
-	case Path:
+	case FieldErrorInPath:
 		return true
-	case Query:
+	case FieldErrorInQuery:
 		return true
 	default:
 		return false
@@ -126,22 +126,22 @@ func (e FieldErrorIn) Valid() bool {
 
 // Defines values for Fit.
 const (
-	Contain Fit = "contain"
-	Cover   Fit = "cover"
-	Fill    Fit = "fill"
-	Inside  Fit = "inside"
+	FitContain Fit = "contain"
+	FitCover   Fit = "cover"
+	FitFill    Fit = "fill"
+	FitInside  Fit = "inside"
 )
 
 // Valid indicates whether the value is a known member of the Fit enum.
 func (e Fit) Valid() bool {
 	switch e {
-	case Contain:
+	case FitContain:
 		return true
-	case Cover:
+	case FitCover:
 		return true
-	case Fill:
+	case FitFill:
 		return true
-	case Inside:
+	case FitInside:
 		return true
 	default:
 		return false
@@ -150,19 +150,19 @@ func (e Fit) Valid() bool {
 
 // Defines values for Flip.
 const (
-	Both       Flip = "both"
-	Horizontal Flip = "horizontal"
-	Vertical   Flip = "vertical"
+	FlipBoth       Flip = "both"
+	FlipHorizontal Flip = "horizontal"
+	FlipVertical   Flip = "vertical"
 )
 
 // Valid indicates whether the value is a known member of the Flip enum.
 func (e Flip) Valid() bool {
 	switch e {
-	case Both:
+	case FlipBoth:
 		return true
-	case Horizontal:
+	case FlipHorizontal:
 		return true
-	case Vertical:
+	case FlipVertical:
 		return true
 	default:
 		return false
@@ -186,19 +186,19 @@ func (e HealthStatus) Valid() bool {
 
 // Defines values for InstanceRegistration.
 const (
-	Closed InstanceRegistration = "closed"
-	Invite InstanceRegistration = "invite"
-	Open   InstanceRegistration = "open"
+	InstanceRegistrationClosed InstanceRegistration = "closed"
+	InstanceRegistrationInvite InstanceRegistration = "invite"
+	InstanceRegistrationOpen   InstanceRegistration = "open"
 )
 
 // Valid indicates whether the value is a known member of the InstanceRegistration enum.
 func (e InstanceRegistration) Valid() bool {
 	switch e {
-	case Closed:
+	case InstanceRegistrationClosed:
 		return true
-	case Invite:
+	case InstanceRegistrationInvite:
 		return true
-	case Open:
+	case InstanceRegistrationOpen:
 		return true
 	default:
 		return false
@@ -207,31 +207,31 @@ func (e InstanceRegistration) Valid() bool {
 
 // Defines values for MediaType.
 const (
-	ImageAvif MediaType = "image/avif"
-	ImageGif  MediaType = "image/gif"
-	ImageHeic MediaType = "image/heic"
-	ImageJpeg MediaType = "image/jpeg"
-	ImagePng  MediaType = "image/png"
-	ImageTiff MediaType = "image/tiff"
-	ImageWebp MediaType = "image/webp"
+	MediaTypeImageAvif MediaType = "image/avif"
+	MediaTypeImageGif  MediaType = "image/gif"
+	MediaTypeImageHeic MediaType = "image/heic"
+	MediaTypeImageJpeg MediaType = "image/jpeg"
+	MediaTypeImagePng  MediaType = "image/png"
+	MediaTypeImageTiff MediaType = "image/tiff"
+	MediaTypeImageWebp MediaType = "image/webp"
 )
 
 // Valid indicates whether the value is a known member of the MediaType enum.
 func (e MediaType) Valid() bool {
 	switch e {
-	case ImageAvif:
+	case MediaTypeImageAvif:
 		return true
-	case ImageGif:
+	case MediaTypeImageGif:
 		return true
-	case ImageHeic:
+	case MediaTypeImageHeic:
 		return true
-	case ImageJpeg:
+	case MediaTypeImageJpeg:
 		return true
-	case ImagePng:
+	case MediaTypeImagePng:
 		return true
-	case ImageTiff:
+	case MediaTypeImageTiff:
 		return true
-	case ImageWebp:
+	case MediaTypeImageWebp:
 		return true
 	default:
 		return false
@@ -240,13 +240,13 @@ func (e MediaType) Valid() bool {
 
 // Defines values for OEmbedProviderName.
 const (
-	Kadr OEmbedProviderName = "Kadr"
+	OEmbedProviderNameKadr OEmbedProviderName = "Kadr"
 )
 
 // Valid indicates whether the value is a known member of the OEmbedProviderName enum.
 func (e OEmbedProviderName) Valid() bool {
 	switch e {
-	case Kadr:
+	case OEmbedProviderNameKadr:
 		return true
 	default:
 		return false
@@ -255,13 +255,13 @@ func (e OEmbedProviderName) Valid() bool {
 
 // Defines values for OEmbedType.
 const (
-	Photo OEmbedType = "photo"
+	OEmbedTypePhoto OEmbedType = "photo"
 )
 
 // Valid indicates whether the value is a known member of the OEmbedType enum.
 func (e OEmbedType) Valid() bool {
 	switch e {
-	case Photo:
+	case OEmbedTypePhoto:
 		return true
 	default:
 		return false
@@ -270,13 +270,13 @@ func (e OEmbedType) Valid() bool {
 
 // Defines values for OEmbedVersion.
 const (
-	N10 OEmbedVersion = "1.0"
+	OEmbedVersionN10 OEmbedVersion = "1.0"
 )
 
 // Valid indicates whether the value is a known member of the OEmbedVersion enum.
 func (e OEmbedVersion) Valid() bool {
 	switch e {
-	case N10:
+	case OEmbedVersionN10:
 		return true
 	default:
 		return false
@@ -285,25 +285,25 @@ func (e OEmbedVersion) Valid() bool {
 
 // Defines values for OutputFormat.
 const (
-	Avif OutputFormat = "avif"
-	Gif  OutputFormat = "gif"
-	Jpeg OutputFormat = "jpeg"
-	Png  OutputFormat = "png"
-	Webp OutputFormat = "webp"
+	OutputFormatAvif OutputFormat = "avif"
+	OutputFormatGif  OutputFormat = "gif"
+	OutputFormatJpeg OutputFormat = "jpeg"
+	OutputFormatPng  OutputFormat = "png"
+	OutputFormatWebp OutputFormat = "webp"
 )
 
 // Valid indicates whether the value is a known member of the OutputFormat enum.
 func (e OutputFormat) Valid() bool {
 	switch e {
-	case Avif:
+	case OutputFormatAvif:
 		return true
-	case Gif:
+	case OutputFormatGif:
 		return true
-	case Jpeg:
+	case OutputFormatJpeg:
 		return true
-	case Png:
+	case OutputFormatPng:
 		return true
-	case Webp:
+	case OutputFormatWebp:
 		return true
 	default:
 		return false
@@ -312,43 +312,43 @@ func (e OutputFormat) Valid() bool {
 
 // Defines values for Position.
 const (
-	Attention   Position = "attention"
-	Bottom      Position = "bottom"
-	BottomLeft  Position = "bottom_left"
-	BottomRight Position = "bottom_right"
-	Center      Position = "center"
-	Entropy     Position = "entropy"
-	Left        Position = "left"
-	Right       Position = "right"
-	Top         Position = "top"
-	TopLeft     Position = "top_left"
-	TopRight    Position = "top_right"
+	PositionAttention   Position = "attention"
+	PositionBottom      Position = "bottom"
+	PositionBottomLeft  Position = "bottom_left"
+	PositionBottomRight Position = "bottom_right"
+	PositionCenter      Position = "center"
+	PositionEntropy     Position = "entropy"
+	PositionLeft        Position = "left"
+	PositionRight       Position = "right"
+	PositionTop         Position = "top"
+	PositionTopLeft     Position = "top_left"
+	PositionTopRight    Position = "top_right"
 )
 
 // Valid indicates whether the value is a known member of the Position enum.
 func (e Position) Valid() bool {
 	switch e {
-	case Attention:
+	case PositionAttention:
 		return true
-	case Bottom:
+	case PositionBottom:
 		return true
-	case BottomLeft:
+	case PositionBottomLeft:
 		return true
-	case BottomRight:
+	case PositionBottomRight:
 		return true
-	case Center:
+	case PositionCenter:
 		return true
-	case Entropy:
+	case PositionEntropy:
 		return true
-	case Left:
+	case PositionLeft:
 		return true
-	case Right:
+	case PositionRight:
 		return true
-	case Top:
+	case PositionTop:
 		return true
-	case TopLeft:
+	case PositionTopLeft:
 		return true
-	case TopRight:
+	case PositionTopRight:
 		return true
 	default:
 		return false
@@ -399,22 +399,22 @@ func (e ReadinessStorage) Valid() bool {
 
 // Defines values for Scope.
 const (
-	AccountRead  Scope = "account:read"
-	ImagesDelete Scope = "images:delete"
-	ImagesRead   Scope = "images:read"
-	ImagesWrite  Scope = "images:write"
+	ScopeAccountRead  Scope = "account:read"
+	ScopeImagesDelete Scope = "images:delete"
+	ScopeImagesRead   Scope = "images:read"
+	ScopeImagesWrite  Scope = "images:write"
 )
 
 // Valid indicates whether the value is a known member of the Scope enum.
 func (e Scope) Valid() bool {
 	switch e {
-	case AccountRead:
+	case ScopeAccountRead:
 		return true
-	case ImagesDelete:
+	case ScopeImagesDelete:
 		return true
-	case ImagesRead:
+	case ScopeImagesRead:
 		return true
-	case ImagesWrite:
+	case ScopeImagesWrite:
 		return true
 	default:
 		return false
@@ -423,19 +423,19 @@ func (e Scope) Valid() bool {
 
 // Defines values for Visibility.
 const (
-	Private  Visibility = "private"
-	Public   Visibility = "public"
-	Unlisted Visibility = "unlisted"
+	VisibilityPrivate  Visibility = "private"
+	VisibilityPublic   Visibility = "public"
+	VisibilityUnlisted Visibility = "unlisted"
 )
 
 // Valid indicates whether the value is a known member of the Visibility enum.
 func (e Visibility) Valid() bool {
 	switch e {
-	case Private:
+	case VisibilityPrivate:
 		return true
-	case Public:
+	case VisibilityPublic:
 		return true
-	case Unlisted:
+	case VisibilityUnlisted:
 		return true
 	default:
 		return false
@@ -444,19 +444,19 @@ func (e Visibility) Valid() bool {
 
 // Defines values for ListImagesParamsSort.
 const (
-	CreatedAt ListImagesParamsSort = "created_at"
-	Name      ListImagesParamsSort = "name"
-	Size      ListImagesParamsSort = "size"
+	ListImagesParamsSortCreatedAt ListImagesParamsSort = "created_at"
+	ListImagesParamsSortName      ListImagesParamsSort = "name"
+	ListImagesParamsSortSize      ListImagesParamsSort = "size"
 )
 
 // Valid indicates whether the value is a known member of the ListImagesParamsSort enum.
 func (e ListImagesParamsSort) Valid() bool {
 	switch e {
-	case CreatedAt:
+	case ListImagesParamsSortCreatedAt:
 		return true
-	case Name:
+	case ListImagesParamsSortName:
 		return true
-	case Size:
+	case ListImagesParamsSortSize:
 		return true
 	default:
 		return false
@@ -465,16 +465,16 @@ func (e ListImagesParamsSort) Valid() bool {
 
 // Defines values for ListImagesParamsOrder.
 const (
-	Asc  ListImagesParamsOrder = "asc"
-	Desc ListImagesParamsOrder = "desc"
+	ListImagesParamsOrderAsc  ListImagesParamsOrder = "asc"
+	ListImagesParamsOrderDesc ListImagesParamsOrder = "desc"
 )
 
 // Valid indicates whether the value is a known member of the ListImagesParamsOrder enum.
 func (e ListImagesParamsOrder) Valid() bool {
 	switch e {
-	case Asc:
+	case ListImagesParamsOrderAsc:
 		return true
-	case Desc:
+	case ListImagesParamsOrderDesc:
 		return true
 	default:
 		return false
@@ -483,16 +483,16 @@ func (e ListImagesParamsOrder) Valid() bool {
 
 // Defines values for UploadImageParamsFormat.
 const (
-	JSON UploadImageParamsFormat = "json"
-	Txt  UploadImageParamsFormat = "txt"
+	UploadImageParamsFormatJSON UploadImageParamsFormat = "json"
+	UploadImageParamsFormatTxt  UploadImageParamsFormat = "txt"
 )
 
 // Valid indicates whether the value is a known member of the UploadImageParamsFormat enum.
 func (e UploadImageParamsFormat) Valid() bool {
 	switch e {
-	case JSON:
+	case UploadImageParamsFormatJSON:
 		return true
-	case Txt:
+	case UploadImageParamsFormatTxt:
 		return true
 	default:
 		return false

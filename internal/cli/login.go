@@ -199,7 +199,7 @@ func (l *login) byPassword(ctx context.Context, s Settings, ask *asker) error {
 		defer cancel()
 		_, _ = to.DeleteCurrentSessionWithResponse(ctx) // else it expires
 	}()
-	made, err := to.CreateAPIKeyWithResponse(ctx, nil, client.APIKeyCreate{Name: keyName(), Scopes: []client.Scope{client.ImagesWrite}})
+	made, err := to.CreateAPIKeyWithResponse(ctx, nil, client.APIKeyCreate{Name: keyName(), Scopes: []client.Scope{client.ScopeImagesWrite}})
 	if err != nil {
 		return err
 	}

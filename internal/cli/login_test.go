@@ -54,7 +54,7 @@ func TestLogin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if items := keys.JSON200.Items; len(items) != 1 || items[0].Name != "kadr upload on "+host || len(items[0].Scopes) != 1 || items[0].Scopes[0] != client.ImagesWrite {
+	if items := keys.JSON200.Items; len(items) != 1 || items[0].Name != "kadr upload on "+host || len(items[0].Scopes) != 1 || items[0].Scopes[0] != client.ScopeImagesWrite {
 		t.Errorf("the keys: %+v", items)
 	}
 	sessions, err := anna.ListSessionsWithResponse(t.Context(), nil)
@@ -66,7 +66,7 @@ func TestLogin(t *testing.T) {
 	// A failed login leaves the one before as it is.
 	answer(t, s, []string{"login", in.url}, "", "anna", "wrong "+password).want(t, cli.ExitRefused, "(request ")
 	answer(t, s, []string{"login", in.url}, "kadr_"+strings.Repeat("a", 26)).want(t, cli.ExitRefused, "The API key is not valid")
-	answer(t, s, []string{"login", in.url}, anna.key(t, client.ImagesRead)).want(t, cli.ExitRefused, "images:write")
+	answer(t, s, []string{"login", in.url}, anna.key(t, client.ScopeImagesRead)).want(t, cli.ExitRefused, "images:write")
 	answer(t, s, []string{"login", "pictures.example.org"}, key).want(t, cli.ExitUsage, "is no address of an instance")
 	answer(t, s, []string{"login", in.url}, "", "anna").want(t, cli.ExitUsage, `there is no answer to "Password:"`)
 	answer(t, s, []string{"login", in.url, "more"}).want(t, cli.ExitUsage, "at most 1")
@@ -95,7 +95,7 @@ func TestLogin(t *testing.T) {
 	run(t.Context(), s, nil, "logout").want(t, 0, "Nobody is signed in.")
 
 	// By a key, which is its owner's and stays valid.
-	own := anna.key(t, client.ImagesWrite, client.ImagesRead)
+	own := anna.key(t, client.ScopeImagesWrite, client.ScopeImagesRead)
 	answer(t, s, []string{"login", strings.ToUpper(in.url[:4]) + in.url[4:]}, own).want(t, 0, "Signed in to "+in.url)
 	if again := upload(t, s, file).want(t, 0).out; again != url {
 		t.Errorf("%s, not %s", again, url)

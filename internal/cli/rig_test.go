@@ -134,7 +134,7 @@ func (p *person) images(t *testing.T) []client.Image {
 // uploader returns settings with a new key that may upload.
 func (p *person) uploader(t *testing.T) cli.Settings {
 	t.Helper()
-	return cli.Settings{URL: p.in.url, APIKey: p.key(t, client.ImagesWrite), Dir: t.TempDir(), Version: "test"}.Hasty()
+	return cli.Settings{URL: p.in.url, APIKey: p.key(t, client.ScopeImagesWrite), Dir: t.TempDir(), Version: "test"}.Hasty()
 }
 
 // result is what came of a command.

@@ -90,7 +90,7 @@ func uploadCommand(s Settings) *cobra.Command {
 }
 
 func visibilities() []string {
-	return []string{string(client.Public), string(client.Unlisted), string(client.Private)}
+	return []string{string(client.VisibilityPublic), string(client.VisibilityUnlisted), string(client.VisibilityPrivate)}
 }
 
 // check returns what the flags say of the pictures. What the contract bounds, the instance checks.

@@ -96,7 +96,7 @@ func testTexts(t *testing.T, p *person) {
 		file := write(t, folder, name, test.file)
 		line := upload(t, s, "--format=json", "--visibility", "private", "--title=A title", "--description", test.description, "--keep-metadata", file).want(t, 0).out
 		var image client.Image
-		if err := json.Unmarshal([]byte(line), &image); err != nil || image.Visibility != client.Private || image.Title != "A title" ||
+		if err := json.Unmarshal([]byte(line), &image); err != nil || image.Visibility != client.VisibilityPrivate || image.Title != "A title" ||
 			image.Description != test.description || image.Filename != name {
 			t.Errorf("%s: %v: %s", name, err, line)
 		}
@@ -219,7 +219,7 @@ func testRefused(t *testing.T, p *person) {
 	wrong := p.uploader(t)
 	wrong.APIKey = "kadr_" + strings.Repeat("a", 26)
 	reader := p.uploader(t)
-	reader.APIKey = p.key(t, client.ImagesRead)
+	reader.APIKey = p.key(t, client.ScopeImagesRead)
 	for said, s := range map[string]cli.Settings{"The API key is not valid": wrong, "The API key needs the scope images:write.": reader} {
 		for _, args := range [][]string{files, files[len(files)-1:]} {
 			if r := upload(t, s, args...).want(t, cli.ExitRefused, said, "(request "); strings.Count(r.err, "API key") != 1 {
