@@ -24,16 +24,16 @@ import (
 
 // Defines values for AccountRole.
 const (
-	Admin  AccountRole = "admin"
-	Member AccountRole = "member"
+	AccountRoleAdmin  AccountRole = "admin"
+	AccountRoleMember AccountRole = "member"
 )
 
 // Valid indicates whether the value is a known member of the AccountRole enum.
 func (e AccountRole) Valid() bool {
 	switch e {
-	case Admin:
+	case AccountRoleAdmin:
 		return true
-	case Member:
+	case AccountRoleMember:
 		return true
 	default:
 		return false
@@ -42,19 +42,19 @@ func (e AccountRole) Valid() bool {
 
 // Defines values for BulkOutcomeOutcome.
 const (
-	Deleted  BulkOutcomeOutcome = "deleted"
-	NotFound BulkOutcomeOutcome = "not_found"
-	Updated  BulkOutcomeOutcome = "updated"
+	BulkOutcomeOutcomeDeleted  BulkOutcomeOutcome = "deleted"
+	BulkOutcomeOutcomeNotFound BulkOutcomeOutcome = "not_found"
+	BulkOutcomeOutcomeUpdated  BulkOutcomeOutcome = "updated"
 )
 
 // Valid indicates whether the value is a known member of the BulkOutcomeOutcome enum.
 func (e BulkOutcomeOutcome) Valid() bool {
 	switch e {
-	case Deleted:
+	case BulkOutcomeOutcomeDeleted:
 		return true
-	case NotFound:
+	case BulkOutcomeOutcomeNotFound:
 		return true
-	case Updated:
+	case BulkOutcomeOutcomeUpdated:
 		return true
 	default:
 		return false
@@ -63,16 +63,16 @@ func (e BulkOutcomeOutcome) Valid() bool {
 
 // Defines values for BulkUpdateAction.
 const (
-	Delete        BulkUpdateAction = "delete"
-	SetVisibility BulkUpdateAction = "set_visibility"
+	BulkUpdateActionDelete        BulkUpdateAction = "delete"
+	BulkUpdateActionSetVisibility BulkUpdateAction = "set_visibility"
 )
 
 // Valid indicates whether the value is a known member of the BulkUpdateAction enum.
 func (e BulkUpdateAction) Valid() bool {
 	switch e {
-	case Delete:
+	case BulkUpdateActionDelete:
 		return true
-	case SetVisibility:
+	case BulkUpdateActionSetVisibility:
 		return true
 	default:
 		return false
@@ -99,25 +99,25 @@ func (e CheckStatus) Valid() bool {
 
 // Defines values for FieldErrorIn.
 const (
-	Body   FieldErrorIn = "body"
-	Cookie FieldErrorIn = "cookie"
-	Header FieldErrorIn = "header"
-	Path   FieldErrorIn = "path"
-	Query  FieldErrorIn = "query"
+	FieldErrorInBody   FieldErrorIn = "body"
+	FieldErrorInCookie FieldErrorIn = "cookie"
+	FieldErrorInHeader FieldErrorIn = "header"
+	FieldErrorInPath   FieldErrorIn = "path"
+	FieldErrorInQuery  FieldErrorIn = "query"
 )
 
 // Valid indicates whether the value is a known member of the FieldErrorIn enum.
 func (e FieldErrorIn) Valid() bool {
 	switch e {
-	case Body:
+	case FieldErrorInBody:
 		return true
-	case Cookie:
+	case FieldErrorInCookie:
 		return true
-	case Header:
+	case FieldErrorInHeader:
 		return true
-	case Path:
+	case FieldErrorInPath:
 		return true
-	case Query:
+	case FieldErrorInQuery:
 		return true
 	default:
 		return false
@@ -126,22 +126,22 @@ func (e FieldErrorIn) Valid() bool {
 
 // Defines values for Fit.
 const (
-	Contain Fit = "contain"
-	Cover   Fit = "cover"
-	Fill    Fit = "fill"
-	Inside  Fit = "inside"
+	FitContain Fit = "contain"
+	FitCover   Fit = "cover"
+	FitFill    Fit = "fill"
+	FitInside  Fit = "inside"
 )
 
 // Valid indicates whether the value is a known member of the Fit enum.
 func (e Fit) Valid() bool {
 	switch e {
-	case Contain:
+	case FitContain:
 		return true
-	case Cover:
+	case FitCover:
 		return true
-	case Fill:
+	case FitFill:
 		return true
-	case Inside:
+	case FitInside:
 		return true
 	default:
 		return false
@@ -150,19 +150,19 @@ func (e Fit) Valid() bool {
 
 // Defines values for Flip.
 const (
-	Both       Flip = "both"
-	Horizontal Flip = "horizontal"
-	Vertical   Flip = "vertical"
+	FlipBoth       Flip = "both"
+	FlipHorizontal Flip = "horizontal"
+	FlipVertical   Flip = "vertical"
 )
 
 // Valid indicates whether the value is a known member of the Flip enum.
 func (e Flip) Valid() bool {
 	switch e {
-	case Both:
+	case FlipBoth:
 		return true
-	case Horizontal:
+	case FlipHorizontal:
 		return true
-	case Vertical:
+	case FlipVertical:
 		return true
 	default:
 		return false
@@ -186,19 +186,19 @@ func (e HealthStatus) Valid() bool {
 
 // Defines values for InstanceRegistration.
 const (
-	Closed InstanceRegistration = "closed"
-	Invite InstanceRegistration = "invite"
-	Open   InstanceRegistration = "open"
+	InstanceRegistrationClosed InstanceRegistration = "closed"
+	InstanceRegistrationInvite InstanceRegistration = "invite"
+	InstanceRegistrationOpen   InstanceRegistration = "open"
 )
 
 // Valid indicates whether the value is a known member of the InstanceRegistration enum.
 func (e InstanceRegistration) Valid() bool {
 	switch e {
-	case Closed:
+	case InstanceRegistrationClosed:
 		return true
-	case Invite:
+	case InstanceRegistrationInvite:
 		return true
-	case Open:
+	case InstanceRegistrationOpen:
 		return true
 	default:
 		return false
@@ -207,31 +207,31 @@ func (e InstanceRegistration) Valid() bool {
 
 // Defines values for MediaType.
 const (
-	ImageAvif MediaType = "image/avif"
-	ImageGif  MediaType = "image/gif"
-	ImageHeic MediaType = "image/heic"
-	ImageJpeg MediaType = "image/jpeg"
-	ImagePng  MediaType = "image/png"
-	ImageTiff MediaType = "image/tiff"
-	ImageWebp MediaType = "image/webp"
+	MediaTypeImageAvif MediaType = "image/avif"
+	MediaTypeImageGif  MediaType = "image/gif"
+	MediaTypeImageHeic MediaType = "image/heic"
+	MediaTypeImageJpeg MediaType = "image/jpeg"
+	MediaTypeImagePng  MediaType = "image/png"
+	MediaTypeImageTiff MediaType = "image/tiff"
+	MediaTypeImageWebp MediaType = "image/webp"
 )
 
 // Valid indicates whether the value is a known member of the MediaType enum.
 func (e MediaType) Valid() bool {
 	switch e {
-	case ImageAvif:
+	case MediaTypeImageAvif:
 		return true
-	case ImageGif:
+	case MediaTypeImageGif:
 		return true
-	case ImageHeic:
+	case MediaTypeImageHeic:
 		return true
-	case ImageJpeg:
+	case MediaTypeImageJpeg:
 		return true
-	case ImagePng:
+	case MediaTypeImagePng:
 		return true
-	case ImageTiff:
+	case MediaTypeImageTiff:
 		return true
-	case ImageWebp:
+	case MediaTypeImageWebp:
 		return true
 	default:
 		return false
@@ -240,13 +240,13 @@ func (e MediaType) Valid() bool {
 
 // Defines values for OEmbedProviderName.
 const (
-	Kadr OEmbedProviderName = "Kadr"
+	OEmbedProviderNameKadr OEmbedProviderName = "Kadr"
 )
 
 // Valid indicates whether the value is a known member of the OEmbedProviderName enum.
 func (e OEmbedProviderName) Valid() bool {
 	switch e {
-	case Kadr:
+	case OEmbedProviderNameKadr:
 		return true
 	default:
 		return false
@@ -255,13 +255,13 @@ func (e OEmbedProviderName) Valid() bool {
 
 // Defines values for OEmbedType.
 const (
-	Photo OEmbedType = "photo"
+	OEmbedTypePhoto OEmbedType = "photo"
 )
 
 // Valid indicates whether the value is a known member of the OEmbedType enum.
 func (e OEmbedType) Valid() bool {
 	switch e {
-	case Photo:
+	case OEmbedTypePhoto:
 		return true
 	default:
 		return false
@@ -270,13 +270,13 @@ func (e OEmbedType) Valid() bool {
 
 // Defines values for OEmbedVersion.
 const (
-	N10 OEmbedVersion = "1.0"
+	OEmbedVersionN10 OEmbedVersion = "1.0"
 )
 
 // Valid indicates whether the value is a known member of the OEmbedVersion enum.
 func (e OEmbedVersion) Valid() bool {
 	switch e {
-	case N10:
+	case OEmbedVersionN10:
 		return true
 	default:
 		return false
@@ -285,25 +285,25 @@ func (e OEmbedVersion) Valid() bool {
 
 // Defines values for OutputFormat.
 const (
-	Avif OutputFormat = "avif"
-	Gif  OutputFormat = "gif"
-	Jpeg OutputFormat = "jpeg"
-	Png  OutputFormat = "png"
-	Webp OutputFormat = "webp"
+	OutputFormatAvif OutputFormat = "avif"
+	OutputFormatGif  OutputFormat = "gif"
+	OutputFormatJpeg OutputFormat = "jpeg"
+	OutputFormatPng  OutputFormat = "png"
+	OutputFormatWebp OutputFormat = "webp"
 )
 
 // Valid indicates whether the value is a known member of the OutputFormat enum.
 func (e OutputFormat) Valid() bool {
 	switch e {
-	case Avif:
+	case OutputFormatAvif:
 		return true
-	case Gif:
+	case OutputFormatGif:
 		return true
-	case Jpeg:
+	case OutputFormatJpeg:
 		return true
-	case Png:
+	case OutputFormatPng:
 		return true
-	case Webp:
+	case OutputFormatWebp:
 		return true
 	default:
 		return false
@@ -312,43 +312,43 @@ func (e OutputFormat) Valid() bool {
 
 // Defines values for Position.
 const (
-	Attention   Position = "attention"
-	Bottom      Position = "bottom"
-	BottomLeft  Position = "bottom_left"
-	BottomRight Position = "bottom_right"
-	Center      Position = "center"
-	Entropy     Position = "entropy"
-	Left        Position = "left"
-	Right       Position = "right"
-	Top         Position = "top"
-	TopLeft     Position = "top_left"
-	TopRight    Position = "top_right"
+	PositionAttention   Position = "attention"
+	PositionBottom      Position = "bottom"
+	PositionBottomLeft  Position = "bottom_left"
+	PositionBottomRight Position = "bottom_right"
+	PositionCenter      Position = "center"
+	PositionEntropy     Position = "entropy"
+	PositionLeft        Position = "left"
+	PositionRight       Position = "right"
+	PositionTop         Position = "top"
+	PositionTopLeft     Position = "top_left"
+	PositionTopRight    Position = "top_right"
 )
 
 // Valid indicates whether the value is a known member of the Position enum.
 func (e Position) Valid() bool {
 	switch e {
-	case Attention:
+	case PositionAttention:
 		return true
-	case Bottom:
+	case PositionBottom:
 		return true
-	case BottomLeft:
+	case PositionBottomLeft:
 		return true
-	case BottomRight:
+	case PositionBottomRight:
 		return true
-	case Center:
+	case PositionCenter:
 		return true
-	case Entropy:
+	case PositionEntropy:
 		return true
-	case Left:
+	case PositionLeft:
 		return true
-	case Right:
+	case PositionRight:
 		return true
-	case Top:
+	case PositionTop:
 		return true
-	case TopLeft:
+	case PositionTopLeft:
 		return true
-	case TopRight:
+	case PositionTopRight:
 		return true
 	default:
 		return false
@@ -399,22 +399,22 @@ func (e ReadinessStorage) Valid() bool {
 
 // Defines values for Scope.
 const (
-	AccountRead  Scope = "account:read"
-	ImagesDelete Scope = "images:delete"
-	ImagesRead   Scope = "images:read"
-	ImagesWrite  Scope = "images:write"
+	ScopeAccountRead  Scope = "account:read"
+	ScopeImagesDelete Scope = "images:delete"
+	ScopeImagesRead   Scope = "images:read"
+	ScopeImagesWrite  Scope = "images:write"
 )
 
 // Valid indicates whether the value is a known member of the Scope enum.
 func (e Scope) Valid() bool {
 	switch e {
-	case AccountRead:
+	case ScopeAccountRead:
 		return true
-	case ImagesDelete:
+	case ScopeImagesDelete:
 		return true
-	case ImagesRead:
+	case ScopeImagesRead:
 		return true
-	case ImagesWrite:
+	case ScopeImagesWrite:
 		return true
 	default:
 		return false
@@ -423,19 +423,19 @@ func (e Scope) Valid() bool {
 
 // Defines values for Visibility.
 const (
-	Private  Visibility = "private"
-	Public   Visibility = "public"
-	Unlisted Visibility = "unlisted"
+	VisibilityPrivate  Visibility = "private"
+	VisibilityPublic   Visibility = "public"
+	VisibilityUnlisted Visibility = "unlisted"
 )
 
 // Valid indicates whether the value is a known member of the Visibility enum.
 func (e Visibility) Valid() bool {
 	switch e {
-	case Private:
+	case VisibilityPrivate:
 		return true
-	case Public:
+	case VisibilityPublic:
 		return true
-	case Unlisted:
+	case VisibilityUnlisted:
 		return true
 	default:
 		return false
@@ -444,19 +444,19 @@ func (e Visibility) Valid() bool {
 
 // Defines values for ListImagesParamsSort.
 const (
-	CreatedAt ListImagesParamsSort = "created_at"
-	Name      ListImagesParamsSort = "name"
-	Size      ListImagesParamsSort = "size"
+	ListImagesParamsSortCreatedAt ListImagesParamsSort = "created_at"
+	ListImagesParamsSortName      ListImagesParamsSort = "name"
+	ListImagesParamsSortSize      ListImagesParamsSort = "size"
 )
 
 // Valid indicates whether the value is a known member of the ListImagesParamsSort enum.
 func (e ListImagesParamsSort) Valid() bool {
 	switch e {
-	case CreatedAt:
+	case ListImagesParamsSortCreatedAt:
 		return true
-	case Name:
+	case ListImagesParamsSortName:
 		return true
-	case Size:
+	case ListImagesParamsSortSize:
 		return true
 	default:
 		return false
@@ -465,16 +465,16 @@ func (e ListImagesParamsSort) Valid() bool {
 
 // Defines values for ListImagesParamsOrder.
 const (
-	Asc  ListImagesParamsOrder = "asc"
-	Desc ListImagesParamsOrder = "desc"
+	ListImagesParamsOrderAsc  ListImagesParamsOrder = "asc"
+	ListImagesParamsOrderDesc ListImagesParamsOrder = "desc"
 )
 
 // Valid indicates whether the value is a known member of the ListImagesParamsOrder enum.
 func (e ListImagesParamsOrder) Valid() bool {
 	switch e {
-	case Asc:
+	case ListImagesParamsOrderAsc:
 		return true
-	case Desc:
+	case ListImagesParamsOrderDesc:
 		return true
 	default:
 		return false
@@ -483,16 +483,16 @@ func (e ListImagesParamsOrder) Valid() bool {
 
 // Defines values for UploadImageParamsFormat.
 const (
-	JSON UploadImageParamsFormat = "json"
-	Txt  UploadImageParamsFormat = "txt"
+	UploadImageParamsFormatJSON UploadImageParamsFormat = "json"
+	UploadImageParamsFormatTxt  UploadImageParamsFormat = "txt"
 )
 
 // Valid indicates whether the value is a known member of the UploadImageParamsFormat enum.
 func (e UploadImageParamsFormat) Valid() bool {
 	switch e {
-	case JSON:
+	case UploadImageParamsFormatJSON:
 		return true
-	case Txt:
+	case UploadImageParamsFormatTxt:
 		return true
 	default:
 		return false
@@ -2059,6 +2059,14 @@ type ClientInterface interface {
 	// Corresponds with POST /api/v1/api-keys (the `CreateAPIKey` operationId).
 	CreateAPIKey(ctx context.Context, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// DeleteCurrentAPIKey Revoke the API key in use
+	//
+	// Revokes the key that the request carries, at once: a program signs out with it. Any key may do this, whatever its
+	// scopes. A session carries none (404).
+	//
+	// Corresponds with DELETE /api/v1/api-keys/current (the `DeleteCurrentAPIKey` operationId).
+	DeleteCurrentAPIKey(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// DeleteAPIKey Revoke an API key
 	//
 	// Revokes a key at once. Somebody else's key is not found.
@@ -2633,6 +2641,24 @@ func (c *Client) CreateAPIKeyWithBody(ctx context.Context, params *CreateAPIKeyP
 // Corresponds with POST /api/v1/api-keys (the `CreateAPIKey` operationId).
 func (c *Client) CreateAPIKey(ctx context.Context, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateAPIKeyRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteCurrentAPIKey Revoke the API key in use
+//
+// Revokes the key that the request carries, at once: a program signs out with it. Any key may do this, whatever its
+// scopes. A session carries none (404).
+//
+// Corresponds with DELETE /api/v1/api-keys/current (the `DeleteCurrentAPIKey` operationId).
+func (c *Client) DeleteCurrentAPIKey(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteCurrentAPIKeyRequest(c.Server)
 	if err != nil {
 		return nil, err
 	}
@@ -3794,6 +3820,33 @@ func NewCreateAPIKeyRequestWithBody(server string, params *CreateAPIKeyParams, c
 			req.Header.Set("Idempotency-Key", headerParam0)
 		}
 
+	}
+
+	return req, nil
+}
+
+// NewDeleteCurrentAPIKeyRequest constructs an http.Request for the DeleteCurrentAPIKey method
+func NewDeleteCurrentAPIKeyRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/v1/api-keys/current")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
 	}
 
 	return req, nil
@@ -5644,6 +5697,16 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /api/v1/api-keys (the `CreateAPIKey` operationId).
 	CreateAPIKeyWithResponse(ctx context.Context, params *CreateAPIKeyParams, body CreateAPIKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateAPIKeyResponse, error)
 
+	// DeleteCurrentAPIKeyWithResponse Revoke the API key in use
+	//
+	// Revokes the key that the request carries, at once: a program signs out with it. Any key may do this, whatever its
+	// scopes. A session carries none (404).
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /api/v1/api-keys/current (the `DeleteCurrentAPIKey` operationId).
+	DeleteCurrentAPIKeyWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*DeleteCurrentAPIKeyResponse, error)
+
 	// DeleteAPIKeyWithResponse Revoke an API key
 	//
 	// Revokes a key at once. Somebody else's key is not found.
@@ -7317,6 +7380,126 @@ func (r CreateAPIKeyResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r CreateAPIKeyResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteCurrentAPIKeyResponse401Headers the declared response headers of an HTTP 401 response for DeleteCurrentAPIKey
+type DeleteCurrentAPIKeyResponse401Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	WWWAuthenticate *string
+}
+
+// DeleteCurrentAPIKeyResponse503Headers the declared response headers of an HTTP 503 response for DeleteCurrentAPIKey
+type DeleteCurrentAPIKeyResponse503Headers struct {
+	RetryAfter *int32
+}
+
+// DeleteCurrentAPIKeyResponse507Headers the declared response headers of an HTTP 507 response for DeleteCurrentAPIKey
+type DeleteCurrentAPIKeyResponse507Headers struct {
+	RetryAfter *int32
+}
+
+// DeleteCurrentAPIKeyResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteCurrentAPIKey
+type DeleteCurrentAPIKeyResponseDefaultHeaders struct {
+	Allow *string
+}
+
+type DeleteCurrentAPIKeyResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequestProblem
+	// ApplicationProblemJSON401 the response for an HTTP 401 `application/problem+json` response
+	ApplicationProblemJSON401 *UnauthenticatedProblem
+	// ApplicationProblemJSON403 the response for an HTTP 403 `application/problem+json` response
+	ApplicationProblemJSON403 *ForbiddenProblem
+	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
+	ApplicationProblemJSON404 *NotFoundProblem
+	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
+	ApplicationProblemJSON500 *InternalProblem
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *UnavailableProblem
+	// ApplicationProblemJSON507 the response for an HTTP 507 `application/problem+json` response
+	ApplicationProblemJSON507 *StorageProblem
+	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
+	ApplicationProblemJSONDefault *OtherProblem
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeleteCurrentAPIKeyResponse401Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteCurrentAPIKeyResponse503Headers
+	// Headers507 the parsed response headers for an HTTP 507 response
+	Headers507 *DeleteCurrentAPIKeyResponse507Headers
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *DeleteCurrentAPIKeyResponseDefaultHeaders
+}
+
+// GetApplicationProblemJSON400 returns the response for an HTTP 400 `application/problem+json` response
+func (r DeleteCurrentAPIKeyResponse) GetApplicationProblemJSON400() *BadRequestProblem {
+	return r.ApplicationProblemJSON400
+}
+
+// GetApplicationProblemJSON401 returns the response for an HTTP 401 `application/problem+json` response
+func (r DeleteCurrentAPIKeyResponse) GetApplicationProblemJSON401() *UnauthenticatedProblem {
+	return r.ApplicationProblemJSON401
+}
+
+// GetApplicationProblemJSON403 returns the response for an HTTP 403 `application/problem+json` response
+func (r DeleteCurrentAPIKeyResponse) GetApplicationProblemJSON403() *ForbiddenProblem {
+	return r.ApplicationProblemJSON403
+}
+
+// GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
+func (r DeleteCurrentAPIKeyResponse) GetApplicationProblemJSON404() *NotFoundProblem {
+	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
+func (r DeleteCurrentAPIKeyResponse) GetApplicationProblemJSON500() *InternalProblem {
+	return r.ApplicationProblemJSON500
+}
+
+// GetApplicationProblemJSON503 returns the response for an HTTP 503 `application/problem+json` response
+func (r DeleteCurrentAPIKeyResponse) GetApplicationProblemJSON503() *UnavailableProblem {
+	return r.ApplicationProblemJSON503
+}
+
+// GetApplicationProblemJSON507 returns the response for an HTTP 507 `application/problem+json` response
+func (r DeleteCurrentAPIKeyResponse) GetApplicationProblemJSON507() *StorageProblem {
+	return r.ApplicationProblemJSON507
+}
+
+// GetApplicationProblemJSONDefault returns the response for an HTTP default `application/problem+json` response
+func (r DeleteCurrentAPIKeyResponse) GetApplicationProblemJSONDefault() *OtherProblem {
+	return r.ApplicationProblemJSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteCurrentAPIKeyResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteCurrentAPIKeyResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteCurrentAPIKeyResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteCurrentAPIKeyResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11768,6 +11951,22 @@ func (c *ClientWithResponses) CreateAPIKeyWithResponse(ctx context.Context, para
 	return ParseCreateAPIKeyResponse(rsp)
 }
 
+// DeleteCurrentAPIKeyWithResponse Revoke the API key in use
+//
+// Revokes the key that the request carries, at once: a program signs out with it. Any key may do this, whatever its
+// scopes. A session carries none (404).
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /api/v1/api-keys/current (the `DeleteCurrentAPIKey` operationId).
+func (c *ClientWithResponses) DeleteCurrentAPIKeyWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*DeleteCurrentAPIKeyResponse, error) {
+	rsp, err := c.DeleteCurrentAPIKey(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteCurrentAPIKeyResponse(rsp)
+}
+
 // DeleteAPIKeyWithResponse Revoke an API key
 //
 // Revokes a key at once. Somebody else's key is not found.
@@ -14081,6 +14280,141 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 		response.Headers507 = &headers
 	case true:
 		var headers CreateAPIKeyResponseDefaultHeaders
+		if values := rsp.Header.Values("Allow"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Allow = &value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteCurrentAPIKeyResponse parses an HTTP response from a DeleteCurrentAPIKeyWithResponse call
+func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteCurrentAPIKeyResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequestProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest UnauthenticatedProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest ForbiddenProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFoundProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest UnavailableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 507:
+		var dest StorageProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON507 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest OtherProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSONDefault = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 401:
+		var headers DeleteCurrentAPIKeyResponse401Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteCurrentAPIKeyResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers503 = &headers
+	case rsp.StatusCode == 507:
+		var headers DeleteCurrentAPIKeyResponse507Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers507 = &headers
+	case true:
+		var headers DeleteCurrentAPIKeyResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Allow", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

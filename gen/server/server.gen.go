@@ -1905,6 +1905,9 @@ type ServerInterface interface {
 	// CreateAPIKey Make an API key
 	// (POST /api/v1/api-keys)
 	CreateAPIKey(ctx echo.Context, params CreateAPIKeyParams) error
+	// DeleteCurrentAPIKey Revoke the API key in use
+	// (DELETE /api/v1/api-keys/current)
+	DeleteCurrentAPIKey(ctx echo.Context) error
 	// DeleteAPIKey Revoke an API key
 	// (DELETE /api/v1/api-keys/{id})
 	DeleteAPIKey(ctx echo.Context, id ResourceID) error
@@ -2210,6 +2213,15 @@ func (w *ServerInterfaceWrapper) CreateAPIKey(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CreateAPIKey(ctx, params)
+	return err
+}
+
+// DeleteCurrentAPIKey converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteCurrentAPIKey(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteCurrentAPIKey(ctx)
 	return err
 }
 
@@ -3143,6 +3155,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/api/v1/api-keys", wrapper.ListAPIKeys, options.OperationMiddlewares["listAPIKeys"]...)
 	router.POST(options.BaseURL+"/api/v1/api-keys", wrapper.CreateAPIKey, options.OperationMiddlewares["createAPIKey"]...)
 	router.DELETE(options.BaseURL+"/api/v1/api-keys/:id", wrapper.DeleteAPIKey, options.OperationMiddlewares["deleteAPIKey"]...)
+	router.DELETE(options.BaseURL+"/api/v1/api-keys/current", wrapper.DeleteCurrentAPIKey, options.OperationMiddlewares["deleteCurrentAPIKey"]...)
 	router.GET(options.BaseURL+"/api/v1/feed", wrapper.ListFeed, options.OperationMiddlewares["listFeed"]...)
 	router.GET(options.BaseURL+"/api/v1/images", wrapper.ListImages, options.OperationMiddlewares["listImages"]...)
 	router.POST(options.BaseURL+"/api/v1/images", wrapper.UploadImage, options.OperationMiddlewares["uploadImage"]...)
@@ -5054,6 +5067,169 @@ type CreateAPIKeydefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CreateAPIKeydefaultApplicationProblemPlusJSONResponse) VisitCreateAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.Allow != nil {
+		w.Header().Set("Allow", fmt.Sprint(*response.Headers.Allow))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCurrentAPIKeyRequestObject struct {
+}
+
+type DeleteCurrentAPIKeyResponseObject interface {
+	VisitDeleteCurrentAPIKeyResponse(w http.ResponseWriter) error
+}
+
+type DeleteCurrentAPIKey204Response struct {
+}
+
+func (response DeleteCurrentAPIKey204Response) VisitDeleteCurrentAPIKeyResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteCurrentAPIKey400ApplicationProblemPlusJSONResponse struct {
+	BadRequestProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteCurrentAPIKey400ApplicationProblemPlusJSONResponse) VisitDeleteCurrentAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCurrentAPIKey401ApplicationProblemPlusJSONResponse struct {
+	UnauthenticatedProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteCurrentAPIKey401ApplicationProblemPlusJSONResponse) VisitDeleteCurrentAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCurrentAPIKey403ApplicationProblemPlusJSONResponse struct {
+	ForbiddenProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteCurrentAPIKey403ApplicationProblemPlusJSONResponse) VisitDeleteCurrentAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCurrentAPIKey404ApplicationProblemPlusJSONResponse struct {
+	NotFoundProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteCurrentAPIKey404ApplicationProblemPlusJSONResponse) VisitDeleteCurrentAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCurrentAPIKey500ApplicationProblemPlusJSONResponse struct {
+	InternalProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteCurrentAPIKey500ApplicationProblemPlusJSONResponse) VisitDeleteCurrentAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCurrentAPIKey503ApplicationProblemPlusJSONResponse struct {
+	UnavailableProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteCurrentAPIKey503ApplicationProblemPlusJSONResponse) VisitDeleteCurrentAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCurrentAPIKey507ApplicationProblemPlusJSONResponse struct {
+	StorageProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteCurrentAPIKey507ApplicationProblemPlusJSONResponse) VisitDeleteCurrentAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(507)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCurrentAPIKeydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	Headers    OtherProblemResponseHeaders
+	StatusCode int
+}
+
+func (response DeleteCurrentAPIKeydefaultApplicationProblemPlusJSONResponse) VisitDeleteCurrentAPIKeyResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -11778,6 +11954,9 @@ type StrictServerInterface interface {
 	// CreateAPIKey Make an API key
 	// (POST /api/v1/api-keys)
 	CreateAPIKey(ctx context.Context, request CreateAPIKeyRequestObject) (CreateAPIKeyResponseObject, error)
+	// DeleteCurrentAPIKey Revoke the API key in use
+	// (DELETE /api/v1/api-keys/current)
+	DeleteCurrentAPIKey(ctx context.Context, request DeleteCurrentAPIKeyRequestObject) (DeleteCurrentAPIKeyResponseObject, error)
 	// DeleteAPIKey Revoke an API key
 	// (DELETE /api/v1/api-keys/{id})
 	DeleteAPIKey(ctx context.Context, request DeleteAPIKeyRequestObject) (DeleteAPIKeyResponseObject, error)
@@ -12138,6 +12317,29 @@ func (sh *strictHandler) CreateAPIKey(ctx echo.Context, params CreateAPIKeyParam
 		return err
 	} else if validResponse, ok := response.(CreateAPIKeyResponseObject); ok {
 		return validResponse.VisitCreateAPIKeyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteCurrentAPIKey operation middleware
+func (sh *strictHandler) DeleteCurrentAPIKey(ctx echo.Context) error {
+	var request DeleteCurrentAPIKeyRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteCurrentAPIKey(ctx.Request().Context(), request.(DeleteCurrentAPIKeyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteCurrentAPIKey")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteCurrentAPIKeyResponseObject); ok {
+		return validResponse.VisitDeleteCurrentAPIKeyResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

@@ -48,6 +48,7 @@ func TestImportsRunOneWay(t *testing.T) {
 			append(above, echo, pgx, server)...),
 		"internal/tracing": append(ours("httpapi", "postgres", "worker", "doctor", "backup", "metrics", "config"), append(above, echo, pgx, server)...),
 		"internal/metrics": append(ours("httpapi", "postgres", "worker", "doctor", "backup", "tracing", "config"), append(above, echo, pgx, server)...),
+		"internal/cli":     {module + "/internal", module + "/cmd", module + "/db", echo, pgx, server, kin},
 		"internal/app":     {module + "/cmd", echo, pgx, server, kin},
 		"cmd":              {echo, pgx, server, kin},
 		"db":               {module, echo},

@@ -58,6 +58,15 @@ func (s *Server) DeleteAPIKey(ctx context.Context, req server.DeleteAPIKeyReques
 	return server.DeleteAPIKey204Response{}, nil
 }
 
+// DeleteCurrentAPIKey revokes the key that the request carries. A session has none, and an empty id is nobody's.
+func (s *Server) DeleteCurrentAPIKey(ctx context.Context, _ server.DeleteCurrentAPIKeyRequestObject) (server.DeleteCurrentAPIKeyResponseObject, error) {
+	p := principalOf(ctx)
+	if err := s.accounts.DeleteAPIKey(ctx, p, p.KeyID); err != nil {
+		return nil, err
+	}
+	return server.DeleteCurrentAPIKey204Response{}, nil
+}
+
 func toAPIKey(k account.APIKey) server.APIKey {
 	scopes := make([]server.Scope, len(k.Scopes))
 	for i, scope := range k.Scopes {

@@ -296,7 +296,7 @@ func (r *reply) fault(where, code string) api.FieldError {
 	switch {
 	case f.Pointer != nil:
 		got = *f.Pointer
-	case f.Parameter != nil && f.In == api.Query:
+	case f.Parameter != nil && f.In == api.FieldErrorInQuery:
 		got = "?" + *f.Parameter
 	case f.Parameter != nil:
 		got = "-" + *f.Parameter

@@ -84,10 +84,12 @@ func TestSecurity(t *testing.T) {
 				continue
 			}
 			others := slices.DeleteFunc(slices.Clone(all), func(s string) bool { return slices.Contains(op.scopes(), s) })
-			p := c.program(others...).call(op, picture.ID, true).problem(403, "missing_scope")
-			for _, s := range op.scopes() {
-				if !strings.Contains(p.Detail, s) {
-					t.Errorf("%s: %q does not name %s", op.OperationID, p.Detail, s)
+			if len(others) > 0 { // a key has at least one
+				p := c.program(others...).call(op, picture.ID, true).problem(403, "missing_scope")
+				for _, s := range op.scopes() {
+					if !strings.Contains(p.Detail, s) {
+						t.Errorf("%s: %q does not name %s", op.OperationID, p.Detail, s)
+					}
 				}
 			}
 			for _, s := range op.scopes() {
@@ -169,6 +171,12 @@ func TestSecurity(t *testing.T) {
 		c.do("DELETE", "/api/v1/api-keys/"+made.ID, nil).want(204)
 		key.get("/api/v1/account").problem(401, "invalid_api_key")
 		c.do("DELETE", "/api/v1/api-keys/"+made.ID, nil).problem(404, "api_key_not_found")
+
+		one, other := c.program("images:write"), c.program("images:write")
+		c.do("DELETE", "/api/v1/api-keys/current", nil).problem(404, "api_key_not_found") // a session is no key
+		one.do("DELETE", "/api/v1/api-keys/current", nil).want(204)
+		one.do("DELETE", "/api/v1/api-keys/current", nil).problem(401, "invalid_api_key")
+		other.get("/api/v1/uploads/"+absentID).problem(404, "upload_not_found")
 
 		browser := c.browser()
 		var sessions struct {
