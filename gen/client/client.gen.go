@@ -7393,9 +7393,17 @@ type DeleteCurrentAPIKeyResponse401Headers struct {
 	WWWAuthenticate *string
 }
 
+// DeleteCurrentAPIKeyResponse403Headers the declared response headers of an HTTP 403 response for DeleteCurrentAPIKey
+type DeleteCurrentAPIKeyResponse403Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteCurrentAPIKeyResponse503Headers the declared response headers of an HTTP 503 response for DeleteCurrentAPIKey
 type DeleteCurrentAPIKeyResponse503Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteCurrentAPIKeyResponse507Headers the declared response headers of an HTTP 507 response for DeleteCurrentAPIKey
@@ -7429,6 +7437,8 @@ type DeleteCurrentAPIKeyResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteCurrentAPIKeyResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *DeleteCurrentAPIKeyResponse403Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteCurrentAPIKeyResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -14393,8 +14403,39 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 			headers.WWWAuthenticate = &value
 		}
 		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers DeleteCurrentAPIKeyResponse403Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers403 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteCurrentAPIKeyResponse503Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
