@@ -45,7 +45,7 @@ func (l *library) selects(what string, want ...int) {
 		l.t.Fatal(err)
 	}
 	l.wait(what, fmt.Sprintf("JSON.stringify(%s) === %s", selected, quote(string(text))))
-	l.wait("the bar to say it", fmt.Sprintf("$('.selection-bar').hidden === %t && $('[role=status]:not([id])').textContent.startsWith(%s)",
+	l.wait("the bar to say it", fmt.Sprintf("($('.selection-bar')?.hidden ?? true) === %t && $('[role=status]:not([id])').textContent.startsWith(%s)",
 		len(want) == 0, quote(map[bool]string{true: "", false: fmt.Sprintf("%d selected", len(want))}[len(want) == 0])))
 }
 
