@@ -52,6 +52,7 @@ func tryFar(t *testing.T, b *tab, who *person) {
 		now := eval[struct {
 			Nodes int
 			End   bool
+			Error string
 		}](b, `await (async () => {
 			let nodes = 0;
 			for (let i = 0; i < 20; i++) {
@@ -59,8 +60,11 @@ func tryFar(t *testing.T, b *tab, who *person) {
 				await new Promise((done) => requestAnimationFrame(() => setTimeout(done, 20)));
 				nodes = Math.max(nodes, $$('*').length);
 			}
-			return { nodes, end: !$('.skeleton') };
+			return { nodes, end: $('.tile')?.ariaSetSize === '25000', error: textOf($('main .notice')) };
 		})()`)
+		if now.Error != "" {
+			t.Fatalf("a page of the list did not come: %s", now.Error)
+		}
 		if most = max(most, now.Nodes); now.End {
 			break
 		}
