@@ -7399,6 +7399,13 @@ type DeleteCurrentAPIKeyResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// DeleteCurrentAPIKeyResponse429Headers the declared response headers of an HTTP 429 response for DeleteCurrentAPIKey
+type DeleteCurrentAPIKeyResponse429Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
 // DeleteCurrentAPIKeyResponse503Headers the declared response headers of an HTTP 503 response for DeleteCurrentAPIKey
 type DeleteCurrentAPIKeyResponse503Headers struct {
 	RateLimit       *string
@@ -7427,6 +7434,8 @@ type DeleteCurrentAPIKeyResponse struct {
 	ApplicationProblemJSON403 *ForbiddenProblem
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFoundProblem
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *RateLimitedProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
 	ApplicationProblemJSON500 *InternalProblem
 	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
@@ -7439,6 +7448,8 @@ type DeleteCurrentAPIKeyResponse struct {
 	Headers401 *DeleteCurrentAPIKeyResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteCurrentAPIKeyResponse403Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *DeleteCurrentAPIKeyResponse429Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteCurrentAPIKeyResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -7465,6 +7476,11 @@ func (r DeleteCurrentAPIKeyResponse) GetApplicationProblemJSON403() *ForbiddenPr
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r DeleteCurrentAPIKeyResponse) GetApplicationProblemJSON404() *NotFoundProblem {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
+func (r DeleteCurrentAPIKeyResponse) GetApplicationProblemJSON429() *RateLimitedProblem {
+	return r.ApplicationProblemJSON429
 }
 
 // GetApplicationProblemJSON500 returns the response for an HTTP 500 `application/problem+json` response
@@ -14348,6 +14364,13 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest RateLimitedProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
 		var dest InternalProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -14420,6 +14443,30 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 429:
+		var headers DeleteCurrentAPIKeyResponse429Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers429 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteCurrentAPIKeyResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {

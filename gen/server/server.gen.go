@@ -5175,6 +5175,31 @@ func (response DeleteCurrentAPIKey404ApplicationProblemPlusJSONResponse) VisitDe
 	return err
 }
 
+type DeleteCurrentAPIKey429ApplicationProblemPlusJSONResponse struct {
+	RateLimitedProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DeleteCurrentAPIKey429ApplicationProblemPlusJSONResponse) VisitDeleteCurrentAPIKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RateLimit != nil {
+		w.Header().Set("RateLimit", fmt.Sprint(*response.Headers.RateLimit))
+	}
+	if response.Headers.RateLimitPolicy != nil {
+		w.Header().Set("RateLimit-Policy", fmt.Sprint(*response.Headers.RateLimitPolicy))
+	}
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type DeleteCurrentAPIKey500ApplicationProblemPlusJSONResponse struct {
 	InternalProblemApplicationProblemPlusJSONResponse
 }
