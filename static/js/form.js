@@ -24,7 +24,7 @@ const CHOICES = {
   days: ['0', '30', '365'],
 };
 
-/** @type {Field} */
+/** @type {import('./types').Field} */
 function field(key, values) {
   const say = (word = key) => hasText(`field.${word}`) && t(`field.${word}`);
   const options = CHOICES[key];
@@ -41,7 +41,7 @@ function field(key, values) {
     <div id="${id}"><p class="field-error"></p><p class="field-hint">${say(`${key}_hint`)}</p></div></div>`;
 }
 
-/** @type {MountForm} */
+/** @type {import('./types').MountForm} */
 export function mountForm(root, keys, values, action, send, look = 'primary') {
   render(root, html`<form class="form" method="post" novalidate>${keys.map((key) => field(key, values))}
     <div class="form-message" role="status"></div><button class="button ${look}">${action}</button></form>`);

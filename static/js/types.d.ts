@@ -147,44 +147,40 @@ export type On = (target: EventTarget, types: string, listener: (event: any) => 
 /** Finds the element of a type (any HTML element unless given) by a selector, or throws. */
 export type Find = <T extends HTMLElement = HTMLElement>(root: ParentNode, selector: string, type?: new () => T) => T;
 
-// Names that modules need no import for, which would be bytes in each of them.
-declare global {
-  type KadrPage = Page;
-  type SignInDialog = (context: Context, reason?: string) => Promise<boolean>;
-  type When = (time: string | null) => string;
+export type SignInDialog = (context: Context, reason?: string) => Promise<boolean>;
+export type When = (time: string | null) => string;
 
-  /** Fills an element with a form of the fields that form.js knows by their keys. `send` gets what was typed, by name, and
-   *  returns what to show when that has succeeded; `look` is the button's class. */
-  type MountForm = (root: HTMLElement, keys: readonly string[], values: object, action: string,
-    send: (values: any, form: HTMLFormElement) => Promise<Markup | void>, look?: string) => HTMLFormElement;
+/** Fills an element with a form of the fields that form.js knows by their keys. `send` gets what was typed, by name, and
+ *  returns what to show when that has succeeded; `look` is the button's class. */
+export type MountForm = (root: HTMLElement, keys: readonly string[], values: object, action: string,
+  send: (values: any, form: HTMLFormElement) => Promise<Markup | void>, look?: string) => HTMLFormElement;
 
-  /** `mode` is `sign-in` or `register`, `known` has the name; `done` comes when somebody is signed in. */
-  type MountAuthForm = (root: HTMLElement, context: Context, mode: string, known?: Account | null, done?: () => void) => void;
+/** `mode` is `sign-in` or `register`, `known` has the name; `done` comes when somebody is signed in. */
+export type MountAuthForm = (root: HTMLElement, context: Context, mode: string, known?: Account | null, done?: () => void) => void;
 
-  /** Fills a section of the settings. `change` is a PATCH to the account as it was read: 412 when it is another by now. */
-  type Section = (root: HTMLElement, context: Context, account: Account,
-    change: (body: Schemas['AccountPatch']) => Promise<void>) => void;
+/** Fills a section of the settings. `change` is a PATCH to the account as it was read: 412 when it is another by now. */
+export type Section = (root: HTMLElement, context: Context, account: Account,
+  change: (body: Schemas['AccountPatch']) => Promise<void>) => void;
 
-  /** Draws the field of a key, filled from `values` by its name. */
-  type Field = (key: string, values: any) => Markup;
+/** Draws the field of a key, filled from `values` by its name. */
+export type Field = (key: string, values: any) => Markup;
 
-  /** Adds a card, whose words are those of the key, and returns the place in it. */
-  type Card = (root: HTMLElement, key: string) => HTMLElement;
+/** Adds a card, whose words are those of the key, and returns the place in it. */
+export type Card = (root: HTMLElement, key: string) => HTMLElement;
 
-  /** Shows what is not shown a second time, and offers it as a file of that name. */
-  type Once = (text: string, file?: string) => Markup;
+/** Shows what is not shown a second time, and offers it as a file of that name. */
+export type Once = (text: string, file?: string) => Markup;
 
-  /** A form in a card of its own. */
-  type SectionForm = (root: HTMLElement, key: string, keys: readonly string[], values: object,
-    send: (values: any, form: HTMLFormElement) => Promise<Markup | void>, look?: string) => HTMLFormElement;
+/** A form in a card of its own. */
+export type SectionForm = (root: HTMLElement, key: string, keys: readonly string[], values: object,
+  send: (values: any, form: HTMLFormElement) => Promise<Markup | void>, look?: string) => HTMLFormElement;
 
-  /** A list whose rows `operation` ends: of each, its name and more about it. */
-  type Rows = <Item extends { id: string; current?: boolean }>(items: readonly Item[], operation: string,
-    tell: (item: Item) => [string, string]) => Markup;
+/** A list whose rows `operation` ends: of each, its name and more about it. */
+export type Rows = <Item extends { id: string; current?: boolean }>(items: readonly Item[], operation: string,
+  tell: (item: Item) => [string, string]) => Markup;
 
-  /** Fills a card with what the server has, and returns what does so again. Buttons in it may end some of that first. */
-  type Fill = (root: HTMLElement, api: API, draw: () => Promise<Markup>) => (operation?: any, ids?: string) => Promise<void>;
-}
+/** Fills a card with what the server has, and returns what does so again. Buttons in it may end some of that first. */
+export type Fill = (root: HTMLElement, api: API, draw: () => Promise<Markup>) => (operation?: any, ids?: string) => Promise<void>;
 
 /** What a layout needs to know of a picture. */
 export type Size = { readonly width: number; readonly height: number };

@@ -15,7 +15,7 @@ const BROWSERS = 'Edg OPR YaBrowser Firefox FxiOS CriOS Chrome Safari '.split(' 
 const SYSTEMS = 'iPhone iPad Android Windows Mac CrOS Linux '.split(' ');
 const PROGRAMS = { ShareX: 'sharex.sxcu', Flameshot: 'screenshot.sh', Spectacle: 'screenshot.sh', curl: 'curl.sh', PicGo: 'picgo.json', Typora: 'typora.sh' };
 
-/** @type {Record<string, Section>} */
+/** @type {Record<string, import('../types').Section>} */
 const SECTIONS = {
   profile(root, { api, signOut, toast }, account, change) {
     form(root, 'profile', ['new_name', 'email'], account, (body) => change({ ...body, email: body.email || null }));
@@ -108,24 +108,24 @@ export const page = async (root, context, _, signal) => {
   show();
 };
 
-/** @type {Card} */
+/** @type {import('../types').Card} */
 function card(root, key) {
   root.append(element(html`<section class="card"><h2>${t(`settings.${key}`)}</h2><p>${t(`settings.${key}_text`)}</p><div tabindex="-1"></div></section>`));
   return find(root, ':scope > :last-child > div');
 }
 
-/** @type {SectionForm} */
+/** @type {import('../types').SectionForm} */
 const form = (root, key, keys, values, send, look) => mountForm(card(root, key), keys, values, t(`settings.${key}_do`), send, look);
 
-/** @type {When} */
+/** @type {import('../types').When} */
 const time = (when) => when ? formatTime(when) : t('settings.never');
 
-/** @type {Once} */
+/** @type {import('../types').Once} */
 const once = (text, file) => html`<p class="notice">${t('settings.once')}</p><pre tabindex="0">${text}</pre>
   <button type="button" class="button small" data-action="copy" data-copy="${text}">${t('settings.copy')}</button>
   ${file && html`<a class="button small" download="${file}" href="${URL.createObjectURL(new Blob([text]))}">${t('settings.download')}</a>`}`;
 
-/** @type {Rows} */
+/** @type {import('../types').Rows} */
 const rows = (items, operation, tell) => html`<ul class="rows">${items.map((item) => {
   const [name, text] = tell(item);
   const end = t(`settings.${operation}`);
@@ -133,7 +133,7 @@ const rows = (items, operation, tell) => html`<ul class="rows">${items.map((item
     class="button small" data-action="${operation}" data-ids="${item.id}" aria-label="${end}: ${name}">${end}</button>`}</li>`;
 })}</ul>`;
 
-/** @type {Fill} */
+/** @type {import('../types').Fill} */
 function fill(root, api, draw) {
   const run = async (/** @type {any} */ operation = '', ids = '') => {
     try {

@@ -3,7 +3,7 @@ import { mountForm } from '../form.js';
 import { html, render } from '../html.js';
 import { t } from '../i18n.js';
 
-/** `/sign-in` and `/register`; `next` is where to go on, on this site. @type {KadrPage} */
+/** `/sign-in` and `/register`; `next` is where to go on, on this site. @type {import('../types').Page} */
 export const page = (root, context, _, signal) => {
   const [mode, other] = location.pathname.startsWith('/register') ? ['register', 'sign-in'] : ['sign-in', 'register'];
   const next = new URLSearchParams(location.search).get('next') ?? '';
@@ -14,7 +14,7 @@ export const page = (root, context, _, signal) => {
   context.session.watch(({ account }) => account && context.router.go(/^\/(?![/\\\s])/.test(next) ? next : '/', { replace: true }), signal);
 };
 
-/** Asks who is here, in the middle of something, which must not go on if that is somebody else. @type {SignInDialog} */
+/** Asks who is here, in the middle of something, which must not go on if that is somebody else. @type {import('../types').SignInDialog} */
 export async function signInDialog(context, reason) {
   const { router, session } = context;
   const { account } = session.state;
@@ -29,7 +29,7 @@ export async function signInDialog(context, reason) {
   return goesOn;
 }
 
-/** @type {MountAuthForm} */
+/** @type {import('../types').MountAuthForm} */
 function mountAuthForm(root, { api, instance, session, loadAccount }, mode, known, done) {
   const registers = mode === 'register';
   let made = '';
