@@ -68,7 +68,7 @@ func tryFar(t *testing.T, b *tab, who *person) {
 			break
 		}
 	}
-	b.wait("the last picture", tileAt(many)+"?.ariaSetSize === '25000'")
+	b.wait("the last picture", "(scrollTo(0, document.documentElement.scrollHeight), "+tileAt(many)+"?.ariaSetSize === '25000')")
 	b.wait("what is seen at the end to be loaded", `$$('.tile img').filter((img) => img.getBoundingClientRect().top < innerHeight).slice(-5).every(loaded)`)
 	frames := eval[[]float64](b, `await new Promise((done) => {
 		const times = [];
