@@ -76,7 +76,9 @@ const context = {
   },
 };
 
-api.signIn = () => context.signIn(t(session.state.account ? 'sign_in.ended' : 'sign_in.needed'));
+// What is asked for ahead may be refused before there are words.
+const spoken = loadLanguage();
+api.signIn = () => spoken.then(() => context.signIn(t(session.state.account ? 'sign_in.ended' : 'sign_in.needed')));
 queue.addEventListener('uploaded', (event) => lists.add(/** @type {import('./types').UploadedEvent} */ (event).image));
 addEventListener('beforeunload', (event) => {
   if (queue.busy) event.preventDefault();
@@ -93,8 +95,11 @@ const { visitor } = JSON.parse(document.querySelector('#kadr-data')?.textContent
 if (visitor) session.set({ account: null });
 else void context.loadAccount();
 api.call('getInstance').then((settings) => instance.set({ settings }), () => {}); // the server checks anyway
-router.current?.to().catch(() => {}); // begins to load what is shown next
-await loadLanguage();
+router.current?.to().then(({ ahead }) => ahead?.(context), () => {}); // show tells of a failure
+await spoken.catch((error) => {
+  find(document, '#broken').hidden = false;
+  throw error;
+});
 mountShell(context);
 mountUploads(context);
 router.start();

@@ -1,6 +1,6 @@
 /** A small router on the History API: addresses in, pages out. Links that it does not know are left to the browser. */
 
-/** @typedef {() => Promise<{ page: import('./types').Page }>} Load */
+/** @typedef {() => Promise<{ page: import('./types').Page, ahead?: import('./types').Ahead }>} Load */
 
 /**
  * Finds the first route that fits. A route is a path whose segments may be `:names`; a trailing slash does not matter.

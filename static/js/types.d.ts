@@ -141,6 +141,9 @@ export type Context = {
 /** Fills an empty element; whatever it listens to ends with the signal. */
 export type Page = (root: HTMLElement, context: Context, params: Record<string, string>, signal: AbortSignal) => void;
 
+/** Asks for what a page shows first, while its words are still on their way. */
+export type Ahead = (context: Context) => unknown;
+
 /** Listens to several types of events, given as words. */
 export type On = (target: EventTarget, types: string, listener: (event: any) => unknown, options?: AddEventListenerOptions) => void;
 

@@ -9,9 +9,16 @@ import { t } from '../i18n.js';
 import { parts, stencil } from '../stencil.js';
 import { PictureList } from '../store.js';
 
+/** @param {import('../types').Context} context */
+const feedOf = ({ api, lists }) => lists.get('feed', () => new PictureList((cursor) => api.call('listFeed', { query: { cursor, limit: 50 } }),
+  { has: ({ visibility }) => visibility === 'public', newestFirst: true }));
+
+/** @type {import('../types').Ahead} */
+export const ahead = (context) => feedOf(context).more();
+
 /** @type {import('../types').Page} */
 export const page = (root, context, _, signal) => {
-  const { api, instance, lists, queue, session } = context;
+  const { instance, queue, session } = context;
   root.append(stencil('home'));
   const [hero, zone, choice, trouble, feed] = parts(root, '.hero, .zone, select, .trouble, .feed');
   session.watch(({ account, error }) => {
@@ -26,7 +33,5 @@ export const page = (root, context, _, signal) => {
     choose: ({ dataset }) => queue.dispatchEvent(new CustomEvent('choose', { detail: dataset.kind })),
     reload: () => void context.loadAccount(),
   }, signal);
-  const list = lists.get('feed', () => new PictureList((cursor) => api.call('listFeed', { query: { cursor, limit: 50 } }),
-    { has: ({ visibility }) => visibility === 'public', newestFirst: true }));
-  mountGrid(feed, context, { list, empty: () => html`<p>${t('home.empty')}</p>`, signal });
+  mountGrid(feed, context, { list: feedOf(context), empty: () => html`<p>${t('home.empty')}</p>`, signal });
 };

@@ -15,9 +15,25 @@ const CHOICES = {
   media_type: ['', 'image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/avif', 'image/heic', 'image/tiff'],
 };
 
+/** @param {import('../types').Context} context @param {Record<'q' | 'sort' | 'order' | 'visibility' | 'media_type', any>} query */
+const listOf = ({ api, lists, session }, { q = '', visibility = '', media_type = '', ...order }) => {
+  const query = { q, ...order, visibility, media_type };
+  const search = `${new URLSearchParams(Object.entries(query).filter(([, value]) => value))}`;
+  return { search, list: lists.get(`pictures ${search}`, () => new PictureList((cursor) =>
+    api.call('listImages', { query: { ...query, cursor, limit: 100 } }), {
+    newestFirst: !order.sort,
+    has: (image) => image.account_name === session.state.account?.name && image.visibility.startsWith(visibility)
+      && image.media_type.startsWith(media_type) && [image.filename, image.title, image.description].join('\n').toLowerCase().includes(q.toLowerCase()),
+  })) };
+};
+
+/** @type {import('../types').Ahead} */
+export const ahead = (context) =>
+  !location.search && context.session.state.account !== null && listOf(context, Object()).list.more();
+
 /** @type {import('../types').Page} */
 export const page = (root, context, _, signal) => {
-  const { api, router, lists, queue } = context;
+  const { api, router, queue } = context;
   context.title(t('pictures.title'));
   render(root, html`<header class="page-head"><h1>${t('pictures.title')}</h1><p></p></header>
     <form class="list-tools" role="search"><label class="list-search">${icon('search')}<input class="input select" type="search" name="q"
@@ -36,14 +52,9 @@ export const page = (root, context, _, signal) => {
     shown = new AbortController();
     const [q, both, visibility, media_type] = fields.map(({ value }) => value.replace(/\p{Cc}+/gu, ' ').trim());
     const [sort, order] = both.split(' ');
-    const query = { q, sort, order, visibility, media_type };
-    const search = `${new URLSearchParams(Object.entries(query).filter(([, value]) => value))}`;
+    const { list, search } = listOf(context, { q, sort, order, visibility, media_type });
     mountGrid(find(root, 'form + div'), context, {
-      list: lists.get(`pictures ${search}`, () => new PictureList((cursor) => api.call('listImages', { query: { ...query, cursor, limit: 100 } }), {
-        newestFirst: !sort,
-        has: (image) => image.account_name === context.session.state.account?.name && image.visibility.startsWith(visibility)
-          && image.media_type.startsWith(media_type) && [image.filename, image.title, image.description].join('\n').toLowerCase().includes(q.toLowerCase()),
-      })),
+      list,
       selectable: true,
       signal: AbortSignal.any([signal, shown.signal]),
       empty: () => {
