@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,10 +28,11 @@ const (
 // pages are the files of the frontend, served as they lie in static/, each at its own path, and what is made of index.html
 // (shell.go). Files are small and fixed in the binary, so their ETags are known from the start.
 type pages struct {
-	files map[string]*page // by path without the leading slash
-	shell shell
-	fixed map[string]fixedPage // by address
-	zips  sync.Pool            // of *gzip.Writer
+	files    map[string]*page // by path without the leading slash
+	shell    shell
+	fixed    map[string]fixedPage // by address
+	problems problemPages
+	zips     sync.Pool // of *gzip.Writer
 }
 
 // fixedPage is a page that is the same for all who bring a session's cookie, and for all visitors.
@@ -80,6 +82,9 @@ func newPages(static fs.FS, base string) (*pages, error) {
 			return nil, err
 		}
 		p.fixed[address] = fixedPage{member: p.newPage(member, htmlType), visitor: p.newPage(visitor, htmlType)}
+	}
+	if p.problems, err = newProblemPages(p.newPage, base); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
@@ -150,6 +155,8 @@ func (s *Server) registerPages(e *echo.Echo) {
 	}
 	e.Any("/p/:id", readOnly(s.picturePage))
 	e.Any("/u/:name", readOnly(s.personPage))
+	e.Any(problemsPath, readOnly(s.problemIndex))
+	e.Any(problemPath, readOnly(s.problemPage))
 	e.Any("/*", func(c echo.Context) error {
 		f := s.pages.files[c.Param("*")]
 		if f == nil {
@@ -168,7 +175,7 @@ func (s *Server) isVisitor(req *http.Request) bool {
 // isPage tells whether an echo path is one of a page, which is never answered with a document for programs.
 func isPage(echoPath string) bool {
 	_, fixed := fixedPages()[echoPath]
-	return fixed || echoPath == "/p/:id" || echoPath == "/u/:name"
+	return fixed || slices.Contains([]string{"/p/:id", "/u/:name", problemsPath, problemPath}, echoPath)
 }
 
 // readOnly answers GET and, by way of headAsGet, HEAD.
