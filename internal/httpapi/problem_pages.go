@@ -39,7 +39,7 @@ type problemView struct {
 	Hidden     bool // from search engines
 	Problem    *api.Problem
 	Status     string // of the problem
-	Example    string
+	Example    template.HTML
 	Groups     []problemGroup
 }
 
@@ -108,7 +108,7 @@ func groupProblems(all []api.Problem) (groups []problemGroup) {
 }
 
 // exampleOf writes the document that a client gets.
-func exampleOf(p api.Problem) (string, error) {
+func exampleOf(p api.Problem) (template.HTML, error) {
 	doc := server.Problem{
 		Type: problemsPath + "/" + p.Code, Title: titleOf(p.Status), Status: int32(p.Status), Detail: p.Detail, //nolint:gosec // a status
 		RequestID: "4f7c2kq5xw7mzt3a",
@@ -136,7 +136,9 @@ func exampleOf(p api.Problem) (string, error) {
 	if err := e.Encode(doc); err != nil {
 		return "", fmt.Errorf("write the example of %s: %w", p.Code, err)
 	}
-	return strings.TrimSpace(b.String()), nil
+	// Quotes stay as they are, for those who read the page as it comes.
+	escaped := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(strings.TrimSpace(b.String()))
+	return template.HTML(escaped), nil //nolint:gosec // escaped
 }
 
 // markCode makes markup of a text in which backticks set names and values apart.
