@@ -111,7 +111,7 @@ func groupProblems(all []api.Problem) (groups []problemGroup) {
 func exampleOf(p api.Problem) (template.HTML, error) {
 	doc := server.Problem{
 		Type: problemsPath + "/" + p.Code, Title: titleOf(p.Status), Status: int32(p.Status), Detail: p.Detail, //nolint:gosec // a status
-		RequestID: "4f7c2kq5xw7mzt3a",
+		RequestID: "4f7c2kq5xw7mz",
 	}
 	if p.Fault {
 		whole := invalid(nil)
