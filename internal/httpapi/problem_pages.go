@@ -110,7 +110,7 @@ func groupProblems(all []api.Problem) (groups []problemGroup) {
 // exampleOf writes the document that a client gets.
 func exampleOf(p api.Problem) (template.HTML, error) {
 	doc := server.Problem{
-		Type: problemsPath + "/" + p.Code, Title: titleOf(p.Status), Status: int32(p.Status), Detail: p.Detail, //nolint:gosec // a status
+		Type: problemsPath + "/" + p.Code, Title: titleOf(p.Status), Status: int32(p.Status), Detail: p.Detail,
 		RequestID: "4f7c2kq5xw7mz",
 	}
 	if p.Fault {
