@@ -43,6 +43,7 @@ type page struct {
 	body        []byte
 	contentType string
 	tag         string
+	alike       bool          // whoever asks gets the same, unlike the shell, which says whether there is a session (isVisitor)
 	packed      func() []byte // gzip's, made at the first demand; nil where that is not smaller. No func: where it never is
 }
 
@@ -201,8 +202,8 @@ func (p *pages) send(c echo.Context, status int, f *page, cache string) error {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Permissions-Policy", pagePermissions)
 	h.Set("Cache-Control", cache)
-	if f.contentType == htmlType {
-		h.Add("Vary", "Accept-Encoding, Cookie") // see isVisitor
+	if f.contentType == htmlType && !f.alike {
+		h.Add("Vary", "Accept-Encoding, Cookie")
 	} else if f.packed != nil {
 		h.Add("Vary", "Accept-Encoding")
 	}

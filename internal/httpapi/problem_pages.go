@@ -65,7 +65,9 @@ func newProblemPages(newPage func(body []byte, contentType string) *page, base s
 		if err := t.Execute(&b, v); err != nil && failed == nil {
 			failed = fmt.Errorf("render the page of a problem: %w", err)
 		}
-		return newPage(b.Bytes(), htmlType)
+		p := newPage(b.Bytes(), htmlType)
+		p.alike = true
+		return p
 	}
 	pages := problemPages{
 		index:  render(problemView{Title: "Problems", URL: base + problemsPath, Groups: groupProblems(all)}),

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -115,6 +116,24 @@ func TestProblemPageIsAPage(t *testing.T) {
 				!slices.Contains(links, "/problems") || bytes.Contains(r.body, []byte("<b>")) {
 				t.Errorf("%s: %+v %v", path, d, r.Header)
 			}
+		}
+	}
+}
+
+// TestContractKnowsItsProblems looks at the examples of the contract, which name types too.
+func TestContractKnowsItsProblems(t *testing.T) {
+	t.Parallel()
+	problems, err := kadr.Problems()
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`/problems/([a-z_]+)`).FindAllStringSubmatch(string(kadr.OpenAPI), -1)
+	if len(named) < 10 {
+		t.Fatalf("the contract names %d types", len(named))
+	}
+	for _, m := range named {
+		if !slices.ContainsFunc(problems, func(p kadr.Problem) bool { return p.Code == m[1] && !p.Fault }) {
+			t.Errorf("the contract has an example of the type %s", m[0])
 		}
 	}
 }
