@@ -758,7 +758,7 @@ type CheckStatus string
 
 // FieldError One thing that is wrong with the request.
 type FieldError struct {
-	// Code What is wrong; stable.
+	// Code What is wrong; stable, and explained at `/problems/` and this code.
 	//
 	// Example: maximum
 	Code string `json:"code"`
@@ -1192,7 +1192,7 @@ type Position string
 
 // Problem A problem document (RFC 9457).
 type Problem struct {
-	// Detail What happened this time.
+	// Detail What happened this time; for people.
 	//
 	// Example: The request does not keep to the contract.
 	Detail string `json:"detail"`
@@ -1210,12 +1210,12 @@ type Problem struct {
 	// Example: 400
 	Status int32 `json:"status"`
 
-	// Title The problem in a few words.
+	// Title The status in a few words.
 	//
 	// Example: Invalid request
 	Title string `json:"title"`
 
-	// Type Which problem it is; stable.
+	// Type Which problem it is; stable, and what programs go by. A reference, relative to the address of the request, to a page that says what happened and what to do.
 	//
 	// Example: /problems/invalid_request
 	Type string `json:"type"`
@@ -1965,7 +1965,8 @@ type ClientInterface interface {
 
 	// GetAccount Show my account
 	//
-	// The account that the request is signed in as.
+	// The account that the request is signed in as, with its settings. Also a way to find out whether a session or a key
+	// still counts: a 401 says that it does not.
 	//
 	// Corresponds with GET /api/v1/account (the `GetAccount` operationId).
 	GetAccount(ctx context.Context, params *GetAccountParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1973,8 +1974,8 @@ type ClientInterface interface {
 	// UpdateAccountWithBody Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
-	// API key.
+	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session. A new
+	// `name` changes the address of the person's page (409 when it is taken). Takes a session only, never an API key.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1984,8 +1985,8 @@ type ClientInterface interface {
 	// UpdateAccountWithApplicationMergePatchPlusJSONBody Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
-	// API key.
+	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session. A new
+	// `name` changes the address of the person's page (409 when it is taken). Takes a session only, never an API key.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -1994,15 +1995,17 @@ type ClientInterface interface {
 
 	// GetAccountUsage Show what my account uses
 	//
-	// The bytes and pictures that the account holds, and how many bytes it may hold.
+	// The bytes and pictures that the account holds, and how many bytes it may hold. An upload that would go beyond that
+	// is refused with 403.
 	//
 	// Corresponds with GET /api/v1/account/usage (the `GetAccountUsage` operationId).
 	GetAccountUsage(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAccountWithBody Register an account
 	//
-	// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-	// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+	// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+	// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+	// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 	//
 	// Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 	// of this API tells whether an email is registered.
@@ -2014,8 +2017,9 @@ type ClientInterface interface {
 
 	// CreateAccount Register an account
 	//
-	// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-	// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+	// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+	// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+	// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 	//
 	// Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 	// of this API tells whether an email is registered.
@@ -2027,22 +2031,25 @@ type ClientInterface interface {
 
 	// ListAccountImages List somebody's public pictures
 	//
-	// The public pictures of one account, newest first.
+	// The public pictures of one account, newest first, in pages; empty when there are none, and 404 when there is no such
+	// account. Needs no login. Its owner sees no more here: `GET /api/v1/images` lists pictures of every visibility.
 	//
 	// Corresponds with GET /api/v1/accounts/{name}/images (the `ListAccountImages` operationId).
 	ListAccountImages(ctx context.Context, name string, params *ListAccountImagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAPIKeys List my API keys
 	//
-	// The account's keys, newest first, without the keys themselves. Takes a session only.
+	// The account's keys, newest first: `prefix` to recognise each by, and when it was last used, but not the keys
+	// themselves. Takes a session only.
 	//
 	// Corresponds with GET /api/v1/api-keys (the `ListAPIKeys` operationId).
 	ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAPIKeyWithBody Make an API key
 	//
-	// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-	// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+	// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+	// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+	// cannot make a stronger one. An account has at most 100 keys (409).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2051,8 +2058,9 @@ type ClientInterface interface {
 
 	// CreateAPIKey Make an API key
 	//
-	// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-	// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+	// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+	// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+	// cannot make a stronger one. An account has at most 100 keys (409).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2069,30 +2077,35 @@ type ClientInterface interface {
 
 	// DeleteAPIKey Revoke an API key
 	//
-	// Revokes a key at once. Somebody else's key is not found.
+	// Revokes a key at once: whoever sends it gets a 401 from the next request on. The `id` is the one that
+	// `GET /api/v1/api-keys` tells, and not the key itself. Somebody else's key is not found. Takes a session only.
 	//
 	// Corresponds with DELETE /api/v1/api-keys/{id} (the `DeleteAPIKey` operationId).
 	DeleteAPIKey(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListFeed List public pictures
 	//
-	// Everybody's public pictures, newest first. Needs no login.
+	// Everybody's public pictures, newest first, in pages: send `next_cursor` as `cursor` until it is null. Needs no login.
 	//
 	// Corresponds with GET /api/v1/feed (the `ListFeed` operationId).
 	ListFeed(ctx context.Context, params *ListFeedParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListImages List my pictures
 	//
-	// One's own pictures of every visibility, sorted and filtered.
+	// One's own pictures of every visibility, sorted and filtered, in pages: the newest first unless `sort` and `order` say
+	// otherwise. Send `next_cursor` as `cursor`, with the same other parameters, until it is null. What is uploaded or
+	// deleted meanwhile shifts nothing.
 	//
 	// Corresponds with GET /api/v1/images (the `ListImages` operationId).
 	ListImages(ctx context.Context, params *ListImagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UploadImageWithBody Upload a picture
 	//
-	// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes; `readyz`
-	// says which of them this instance can read), either as the `file` field of a form or as the whole body. When it
-	// answers, the picture is safe on disk.
+	// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes;
+	// `GET /api/v1/instance` says which of them this instance can read, and how large they may be), either as the `file`
+	// field of a form or as the whole body. When it answers, the picture is safe on disk, and `url` is its link. A file
+	// that is no picture gets a 415, one that is too large a 413, one that is broken or has too many pixels a 422, and one
+	// that does not fit into the account a 403.
 	//
 	// Private metadata (where it was taken, serial numbers, embedded thumbnails) is removed without touching the
 	// pixels, unless `keep_metadata` says otherwise; orientation and the colour profile stay. The same bytes again from
@@ -2108,8 +2121,8 @@ type ClientInterface interface {
 
 	// BulkUpdateImagesWithBody Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-	// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
 	// `images:write` to change the visibility.
 	//
 	// Takes any type of body and a specified content type.
@@ -2119,8 +2132,8 @@ type ClientInterface interface {
 
 	// BulkUpdateImages Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-	// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
 	// `images:write` to change the visibility.
 	//
 	// Takes a body of the `application/json` content type.
@@ -2130,23 +2143,26 @@ type ClientInterface interface {
 
 	// DeleteImage Delete a picture
 	//
-	// Deletes the picture; its links answer 410 from the next request on. Its bytes and every size of it are removed
-	// with the last picture that shares them.
+	// Deletes the picture, for good; its links answer 410 from the next request on. Its bytes and every size of it are
+	// removed with the last picture that shares them. Somebody else's picture is not found.
 	//
 	// Corresponds with DELETE /api/v1/images/{id} (the `DeleteImage` operationId).
 	DeleteImage(ctx context.Context, id ResourceID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetImage Show a picture's data
 	//
-	// The data of one picture: one's own of any visibility, anybody's that is public or unlisted. To a stranger a
-	// private picture looks like none. A deleted one answers 410.
+	// The data of one picture, with links to it in the usual sizes (`variants`): one's own of any visibility, anybody's
+	// that is public or unlisted, for which no login is needed. To a stranger a private picture looks like none (404). A
+	// deleted one answers 410.
 	//
 	// Corresponds with GET /api/v1/images/{id} (the `GetImage` operationId).
 	GetImage(ctx context.Context, id ResourceID, params *GetImageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateImageWithBody Change a picture's data
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels never change.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
+	// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
+	// else's picture is not found.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2155,7 +2171,9 @@ type ClientInterface interface {
 
 	// UpdateImageWithApplicationMergePatchPlusJSONBody Change a picture's data
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels never change.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
+	// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
+	// else's picture is not found.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -2164,8 +2182,9 @@ type ClientInterface interface {
 
 	// CreateImageLinkWithBody Get a link that opens a picture for a while
 	//
-	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-	// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+	// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+	// rotation of the instance's signing keys.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2174,8 +2193,9 @@ type ClientInterface interface {
 
 	// CreateImageLink Get a link that opens a picture for a while
 	//
-	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-	// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+	// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+	// rotation of the instance's signing keys.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2184,9 +2204,11 @@ type ClientInterface interface {
 
 	// CreateImageVariantsWithBody Get links to a picture's variants
 	//
-	// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-	// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-	// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+	// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+	// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+	// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+	// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+	// is a 400.
 	//
 	// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 	// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -2201,9 +2223,11 @@ type ClientInterface interface {
 
 	// CreateImageVariants Get links to a picture's variants
 	//
-	// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-	// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-	// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+	// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+	// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+	// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+	// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+	// is a 400.
 	//
 	// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 	// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -2226,23 +2250,24 @@ type ClientInterface interface {
 
 	// DeleteSessions Sign out everywhere
 	//
-	// Ends every session of the account, this one too. API keys stay.
+	// Ends every session of the account, this one too, and removes its cookie. API keys stay. Takes a session only.
 	//
 	// Corresponds with DELETE /api/v1/sessions (the `DeleteSessions` operationId).
 	DeleteSessions(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListSessions List my sessions
 	//
-	// Where the account is signed in, the most recently used first. Takes a session only.
+	// Where the account is signed in, the most recently used first, with the browser and the address. One that looks
+	// strange is ended by its `id`. Takes a session only.
 	//
 	// Corresponds with GET /api/v1/sessions (the `ListSessions` operationId).
 	ListSessions(ctx context.Context, params *ListSessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateSessionWithBody Sign in
 	//
-	// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-	// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-	// name and for each address.
+	// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+	// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+	// answer (401), after the same time. Attempts are limited for each name and for each address.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2251,9 +2276,9 @@ type ClientInterface interface {
 
 	// CreateSession Sign in
 	//
-	// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-	// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-	// name and for each address.
+	// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+	// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+	// answer (401), after the same time. Attempts are limited for each name and for each address.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2262,14 +2287,15 @@ type ClientInterface interface {
 
 	// DeleteCurrentSession Sign out
 	//
-	// Ends the session that the request carries.
+	// Ends the session that the request carries, and removes its cookie. Other sessions and API keys stay.
 	//
 	// Corresponds with DELETE /api/v1/sessions/current (the `DeleteCurrentSession` operationId).
 	DeleteCurrentSession(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteSession End one session
 	//
-	// Ends one session of the account, at once. Somebody else's session is not found.
+	// Ends one session of the account, at once: its browser is asked to sign in again. `GET /api/v1/sessions` has the ids.
+	// Somebody else's session is not found. Takes a session only.
 	//
 	// Corresponds with DELETE /api/v1/sessions/{id} (the `DeleteSession` operationId).
 	DeleteSession(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2306,7 +2332,8 @@ type ClientInterface interface {
 
 	// DeleteUpload Give an upload up
 	//
-	// Removes what has arrived. A picture that was made of it stays.
+	// Removes what has arrived, and makes room for another upload. A picture that was made of it stays. Somebody else's
+	// upload is not found, and neither is one that is gone already.
 	//
 	// Corresponds with DELETE /api/v1/uploads/{id} (the `DeleteUpload` operationId).
 	DeleteUpload(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2365,21 +2392,23 @@ type ClientInterface interface {
 
 	// GetDocs This contract, to read and try
 	//
-	// Swagger UI, from files in the server itself.
+	// A page with every operation, to read, and to try with the session that the browser has or with an API key (Swagger UI,
+	// from files in the server itself).
 	//
 	// Corresponds with GET /docs (the `GetDocs` operationId).
 	GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetHealth Is the process alive
 	//
-	// Answers as long as the process can answer at all. Touches nothing else.
+	// Answers as long as the process can answer at all, and touches nothing else: for whoever restarts a server that hangs.
+	// Whether requests may be sent to it, `GET /readyz` says.
 	//
 	// Corresponds with GET /healthz (the `GetHealth` operationId).
 	GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetFile Get a picture
 	//
-	// The picture itself: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
+	// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
 	// the format: that of the original gives the original to the byte, another one the same picture in that format
 	// (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
 	// they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
@@ -2420,14 +2449,15 @@ type ClientInterface interface {
 
 	// GetContractYAML This contract, as YAML
 	//
-	// The file as it was written, with its comments.
+	// The file as it was written, with its comments, of the version that the server has. Clients are generated from it.
 	//
 	// Corresponds with GET /openapi.yaml (the `GetContractYAML` operationId).
 	GetContractYAML(ctx context.Context, params *GetContractYAMLParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetReadiness Can it do its work
 	//
-	// Really asks the database, and really writes, reads and removes a small file in the storage.
+	// Really asks the database, and really writes, reads and removes a small file in the storage: for whoever decides which
+	// server gets requests. It answers 503, and names what is failing, as long as it should get none.
 	//
 	// A full storage is not a reason to take an instance out of service, since everything but uploads goes on: it is
 	// `full` in a 200 whose `status` is `degraded`.
@@ -2457,7 +2487,8 @@ func (c *Client) DeleteAccount(ctx context.Context, params *DeleteAccountParams,
 
 // GetAccount Show my account
 //
-// The account that the request is signed in as.
+// The account that the request is signed in as, with its settings. Also a way to find out whether a session or a key
+// still counts: a 401 says that it does not.
 //
 // Corresponds with GET /api/v1/account (the `GetAccount` operationId).
 func (c *Client) GetAccount(ctx context.Context, params *GetAccountParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2475,8 +2506,8 @@ func (c *Client) GetAccount(ctx context.Context, params *GetAccountParams, reqEd
 // UpdateAccountWithBody Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
-// API key.
+// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session. A new
+// `name` changes the address of the person's page (409 when it is taken). Takes a session only, never an API key.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2496,8 +2527,8 @@ func (c *Client) UpdateAccountWithBody(ctx context.Context, params *UpdateAccoun
 // UpdateAccountWithApplicationMergePatchPlusJSONBody Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
-// API key.
+// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session. A new
+// `name` changes the address of the person's page (409 when it is taken). Takes a session only, never an API key.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -2516,7 +2547,8 @@ func (c *Client) UpdateAccountWithApplicationMergePatchPlusJSONBody(ctx context.
 
 // GetAccountUsage Show what my account uses
 //
-// The bytes and pictures that the account holds, and how many bytes it may hold.
+// The bytes and pictures that the account holds, and how many bytes it may hold. An upload that would go beyond that
+// is refused with 403.
 //
 // Corresponds with GET /api/v1/account/usage (the `GetAccountUsage` operationId).
 func (c *Client) GetAccountUsage(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2533,8 +2565,9 @@ func (c *Client) GetAccountUsage(ctx context.Context, reqEditors ...RequestEdito
 
 // CreateAccountWithBody Register an account
 //
-// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 //
 // Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 // of this API tells whether an email is registered.
@@ -2556,8 +2589,9 @@ func (c *Client) CreateAccountWithBody(ctx context.Context, params *CreateAccoun
 
 // CreateAccount Register an account
 //
-// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 //
 // Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 // of this API tells whether an email is registered.
@@ -2579,7 +2613,8 @@ func (c *Client) CreateAccount(ctx context.Context, params *CreateAccountParams,
 
 // ListAccountImages List somebody's public pictures
 //
-// The public pictures of one account, newest first.
+// The public pictures of one account, newest first, in pages; empty when there are none, and 404 when there is no such
+// account. Needs no login. Its owner sees no more here: `GET /api/v1/images` lists pictures of every visibility.
 //
 // Corresponds with GET /api/v1/accounts/{name}/images (the `ListAccountImages` operationId).
 func (c *Client) ListAccountImages(ctx context.Context, name string, params *ListAccountImagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2596,7 +2631,8 @@ func (c *Client) ListAccountImages(ctx context.Context, name string, params *Lis
 
 // ListAPIKeys List my API keys
 //
-// The account's keys, newest first, without the keys themselves. Takes a session only.
+// The account's keys, newest first: `prefix` to recognise each by, and when it was last used, but not the keys
+// themselves. Takes a session only.
 //
 // Corresponds with GET /api/v1/api-keys (the `ListAPIKeys` operationId).
 func (c *Client) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2613,8 +2649,9 @@ func (c *Client) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, req
 
 // CreateAPIKeyWithBody Make an API key
 //
-// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+// cannot make a stronger one. An account has at most 100 keys (409).
 //
 // Takes any type of body and a specified content type.
 //
@@ -2633,8 +2670,9 @@ func (c *Client) CreateAPIKeyWithBody(ctx context.Context, params *CreateAPIKeyP
 
 // CreateAPIKey Make an API key
 //
-// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+// cannot make a stronger one. An account has at most 100 keys (409).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2671,7 +2709,8 @@ func (c *Client) DeleteCurrentAPIKey(ctx context.Context, reqEditors ...RequestE
 
 // DeleteAPIKey Revoke an API key
 //
-// Revokes a key at once. Somebody else's key is not found.
+// Revokes a key at once: whoever sends it gets a 401 from the next request on. The `id` is the one that
+// `GET /api/v1/api-keys` tells, and not the key itself. Somebody else's key is not found. Takes a session only.
 //
 // Corresponds with DELETE /api/v1/api-keys/{id} (the `DeleteAPIKey` operationId).
 func (c *Client) DeleteAPIKey(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2688,7 +2727,7 @@ func (c *Client) DeleteAPIKey(ctx context.Context, id ResourceID, reqEditors ...
 
 // ListFeed List public pictures
 //
-// Everybody's public pictures, newest first. Needs no login.
+// Everybody's public pictures, newest first, in pages: send `next_cursor` as `cursor` until it is null. Needs no login.
 //
 // Corresponds with GET /api/v1/feed (the `ListFeed` operationId).
 func (c *Client) ListFeed(ctx context.Context, params *ListFeedParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2705,7 +2744,9 @@ func (c *Client) ListFeed(ctx context.Context, params *ListFeedParams, reqEditor
 
 // ListImages List my pictures
 //
-// One's own pictures of every visibility, sorted and filtered.
+// One's own pictures of every visibility, sorted and filtered, in pages: the newest first unless `sort` and `order` say
+// otherwise. Send `next_cursor` as `cursor`, with the same other parameters, until it is null. What is uploaded or
+// deleted meanwhile shifts nothing.
 //
 // Corresponds with GET /api/v1/images (the `ListImages` operationId).
 func (c *Client) ListImages(ctx context.Context, params *ListImagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2722,9 +2763,11 @@ func (c *Client) ListImages(ctx context.Context, params *ListImagesParams, reqEd
 
 // UploadImageWithBody Upload a picture
 //
-// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes; `readyz`
-// says which of them this instance can read), either as the `file` field of a form or as the whole body. When it
-// answers, the picture is safe on disk.
+// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes;
+// `GET /api/v1/instance` says which of them this instance can read, and how large they may be), either as the `file`
+// field of a form or as the whole body. When it answers, the picture is safe on disk, and `url` is its link. A file
+// that is no picture gets a 415, one that is too large a 413, one that is broken or has too many pixels a 422, and one
+// that does not fit into the account a 403.
 //
 // Private metadata (where it was taken, serial numbers, embedded thumbnails) is removed without touching the
 // pixels, unless `keep_metadata` says otherwise; orientation and the colour profile stay. The same bytes again from
@@ -2750,8 +2793,8 @@ func (c *Client) UploadImageWithBody(ctx context.Context, params *UploadImagePar
 
 // BulkUpdateImagesWithBody Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
 // `images:write` to change the visibility.
 //
 // Takes any type of body and a specified content type.
@@ -2771,8 +2814,8 @@ func (c *Client) BulkUpdateImagesWithBody(ctx context.Context, contentType strin
 
 // BulkUpdateImages Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
 // `images:write` to change the visibility.
 //
 // Takes a body of the `application/json` content type.
@@ -2792,8 +2835,8 @@ func (c *Client) BulkUpdateImages(ctx context.Context, body BulkUpdateImagesJSON
 
 // DeleteImage Delete a picture
 //
-// Deletes the picture; its links answer 410 from the next request on. Its bytes and every size of it are removed
-// with the last picture that shares them.
+// Deletes the picture, for good; its links answer 410 from the next request on. Its bytes and every size of it are
+// removed with the last picture that shares them. Somebody else's picture is not found.
 //
 // Corresponds with DELETE /api/v1/images/{id} (the `DeleteImage` operationId).
 func (c *Client) DeleteImage(ctx context.Context, id ResourceID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2810,8 +2853,9 @@ func (c *Client) DeleteImage(ctx context.Context, id ResourceID, params *DeleteI
 
 // GetImage Show a picture's data
 //
-// The data of one picture: one's own of any visibility, anybody's that is public or unlisted. To a stranger a
-// private picture looks like none. A deleted one answers 410.
+// The data of one picture, with links to it in the usual sizes (`variants`): one's own of any visibility, anybody's
+// that is public or unlisted, for which no login is needed. To a stranger a private picture looks like none (404). A
+// deleted one answers 410.
 //
 // Corresponds with GET /api/v1/images/{id} (the `GetImage` operationId).
 func (c *Client) GetImage(ctx context.Context, id ResourceID, params *GetImageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2828,7 +2872,9 @@ func (c *Client) GetImage(ctx context.Context, id ResourceID, params *GetImagePa
 
 // UpdateImageWithBody Change a picture's data
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels never change.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
+// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
+// else's picture is not found.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2847,7 +2893,9 @@ func (c *Client) UpdateImageWithBody(ctx context.Context, id ResourceID, params 
 
 // UpdateImageWithApplicationMergePatchPlusJSONBody Change a picture's data
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels never change.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
+// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
+// else's picture is not found.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -2866,8 +2914,9 @@ func (c *Client) UpdateImageWithApplicationMergePatchPlusJSONBody(ctx context.Co
 
 // CreateImageLinkWithBody Get a link that opens a picture for a while
 //
-// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+// rotation of the instance's signing keys.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2886,8 +2935,9 @@ func (c *Client) CreateImageLinkWithBody(ctx context.Context, id ResourceID, con
 
 // CreateImageLink Get a link that opens a picture for a while
 //
-// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+// rotation of the instance's signing keys.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2906,9 +2956,11 @@ func (c *Client) CreateImageLink(ctx context.Context, id ResourceID, body Create
 
 // CreateImageVariantsWithBody Get links to a picture's variants
 //
-// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+// is a 400.
 //
 // A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 // HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -2933,9 +2985,11 @@ func (c *Client) CreateImageVariantsWithBody(ctx context.Context, id ResourceID,
 
 // CreateImageVariants Get links to a picture's variants
 //
-// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+// is a 400.
 //
 // A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 // HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -2978,7 +3032,7 @@ func (c *Client) GetInstance(ctx context.Context, params *GetInstanceParams, req
 
 // DeleteSessions Sign out everywhere
 //
-// Ends every session of the account, this one too. API keys stay.
+// Ends every session of the account, this one too, and removes its cookie. API keys stay. Takes a session only.
 //
 // Corresponds with DELETE /api/v1/sessions (the `DeleteSessions` operationId).
 func (c *Client) DeleteSessions(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2995,7 +3049,8 @@ func (c *Client) DeleteSessions(ctx context.Context, reqEditors ...RequestEditor
 
 // ListSessions List my sessions
 //
-// Where the account is signed in, the most recently used first. Takes a session only.
+// Where the account is signed in, the most recently used first, with the browser and the address. One that looks
+// strange is ended by its `id`. Takes a session only.
 //
 // Corresponds with GET /api/v1/sessions (the `ListSessions` operationId).
 func (c *Client) ListSessions(ctx context.Context, params *ListSessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3012,9 +3067,9 @@ func (c *Client) ListSessions(ctx context.Context, params *ListSessionsParams, r
 
 // CreateSessionWithBody Sign in
 //
-// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-// name and for each address.
+// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+// answer (401), after the same time. Attempts are limited for each name and for each address.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3033,9 +3088,9 @@ func (c *Client) CreateSessionWithBody(ctx context.Context, params *CreateSessio
 
 // CreateSession Sign in
 //
-// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-// name and for each address.
+// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+// answer (401), after the same time. Attempts are limited for each name and for each address.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3054,7 +3109,7 @@ func (c *Client) CreateSession(ctx context.Context, params *CreateSessionParams,
 
 // DeleteCurrentSession Sign out
 //
-// Ends the session that the request carries.
+// Ends the session that the request carries, and removes its cookie. Other sessions and API keys stay.
 //
 // Corresponds with DELETE /api/v1/sessions/current (the `DeleteCurrentSession` operationId).
 func (c *Client) DeleteCurrentSession(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3071,7 +3126,8 @@ func (c *Client) DeleteCurrentSession(ctx context.Context, reqEditors ...Request
 
 // DeleteSession End one session
 //
-// Ends one session of the account, at once. Somebody else's session is not found.
+// Ends one session of the account, at once: its browser is asked to sign in again. `GET /api/v1/sessions` has the ids.
+// Somebody else's session is not found. Takes a session only.
 //
 // Corresponds with DELETE /api/v1/sessions/{id} (the `DeleteSession` operationId).
 func (c *Client) DeleteSession(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3138,7 +3194,8 @@ func (c *Client) CreateUpload(ctx context.Context, params *CreateUploadParams, b
 
 // DeleteUpload Give an upload up
 //
-// Removes what has arrived. A picture that was made of it stays.
+// Removes what has arrived, and makes room for another upload. A picture that was made of it stays. Somebody else's
+// upload is not found, and neither is one that is gone already.
 //
 // Corresponds with DELETE /api/v1/uploads/{id} (the `DeleteUpload` operationId).
 func (c *Client) DeleteUpload(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3247,7 +3304,8 @@ func (c *Client) CompleteUpload(ctx context.Context, id ResourceID, body Complet
 
 // GetDocs This contract, to read and try
 //
-// Swagger UI, from files in the server itself.
+// A page with every operation, to read, and to try with the session that the browser has or with an API key (Swagger UI,
+// from files in the server itself).
 //
 // Corresponds with GET /docs (the `GetDocs` operationId).
 func (c *Client) GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3264,7 +3322,8 @@ func (c *Client) GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 
 // GetHealth Is the process alive
 //
-// Answers as long as the process can answer at all. Touches nothing else.
+// Answers as long as the process can answer at all, and touches nothing else: for whoever restarts a server that hangs.
+// Whether requests may be sent to it, `GET /readyz` says.
 //
 // Corresponds with GET /healthz (the `GetHealth` operationId).
 func (c *Client) GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3281,7 +3340,7 @@ func (c *Client) GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (
 
 // GetFile Get a picture
 //
-// The picture itself: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
+// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
 // the format: that of the original gives the original to the byte, another one the same picture in that format
 // (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
 // they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
@@ -3352,7 +3411,7 @@ func (c *Client) GetContractJSON(ctx context.Context, params *GetContractJSONPar
 
 // GetContractYAML This contract, as YAML
 //
-// The file as it was written, with its comments.
+// The file as it was written, with its comments, of the version that the server has. Clients are generated from it.
 //
 // Corresponds with GET /openapi.yaml (the `GetContractYAML` operationId).
 func (c *Client) GetContractYAML(ctx context.Context, params *GetContractYAMLParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3369,7 +3428,8 @@ func (c *Client) GetContractYAML(ctx context.Context, params *GetContractYAMLPar
 
 // GetReadiness Can it do its work
 //
-// Really asks the database, and really writes, reads and removes a small file in the storage.
+// Really asks the database, and really writes, reads and removes a small file in the storage: for whoever decides which
+// server gets requests. It answers 503, and names what is failing, as long as it should get none.
 //
 // A full storage is not a reason to take an instance out of service, since everything but uploads goes on: it is
 // `full` in a 200 whose `status` is `degraded`.
@@ -5595,7 +5655,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetAccountWithResponse Show my account
 	//
-	// The account that the request is signed in as.
+	// The account that the request is signed in as, with its settings. Also a way to find out whether a session or a key
+	// still counts: a 401 says that it does not.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5605,8 +5666,8 @@ type ClientWithResponsesInterface interface {
 	// UpdateAccountWithBodyWithResponse Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
-	// API key.
+	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session. A new
+	// `name` changes the address of the person's page (409 when it is taken). Takes a session only, never an API key.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5616,8 +5677,8 @@ type ClientWithResponsesInterface interface {
 	// UpdateAccountWithApplicationMergePatchPlusJSONBodyWithResponse Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
-	// API key.
+	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session. A new
+	// `name` changes the address of the person's page (409 when it is taken). Takes a session only, never an API key.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5626,7 +5687,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetAccountUsageWithResponse Show what my account uses
 	//
-	// The bytes and pictures that the account holds, and how many bytes it may hold.
+	// The bytes and pictures that the account holds, and how many bytes it may hold. An upload that would go beyond that
+	// is refused with 403.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5635,8 +5697,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAccountWithBodyWithResponse Register an account
 	//
-	// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-	// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+	// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+	// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+	// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 	//
 	// Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 	// of this API tells whether an email is registered.
@@ -5648,8 +5711,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAccountWithResponse Register an account
 	//
-	// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-	// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+	// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+	// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+	// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 	//
 	// Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 	// of this API tells whether an email is registered.
@@ -5661,7 +5725,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListAccountImagesWithResponse List somebody's public pictures
 	//
-	// The public pictures of one account, newest first.
+	// The public pictures of one account, newest first, in pages; empty when there are none, and 404 when there is no such
+	// account. Needs no login. Its owner sees no more here: `GET /api/v1/images` lists pictures of every visibility.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5670,7 +5735,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListAPIKeysWithResponse List my API keys
 	//
-	// The account's keys, newest first, without the keys themselves. Takes a session only.
+	// The account's keys, newest first: `prefix` to recognise each by, and when it was last used, but not the keys
+	// themselves. Takes a session only.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5679,8 +5745,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAPIKeyWithBodyWithResponse Make an API key
 	//
-	// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-	// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+	// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+	// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+	// cannot make a stronger one. An account has at most 100 keys (409).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5689,8 +5756,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAPIKeyWithResponse Make an API key
 	//
-	// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-	// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+	// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+	// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+	// cannot make a stronger one. An account has at most 100 keys (409).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5709,7 +5777,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteAPIKeyWithResponse Revoke an API key
 	//
-	// Revokes a key at once. Somebody else's key is not found.
+	// Revokes a key at once: whoever sends it gets a 401 from the next request on. The `id` is the one that
+	// `GET /api/v1/api-keys` tells, and not the key itself. Somebody else's key is not found. Takes a session only.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5718,7 +5787,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListFeedWithResponse List public pictures
 	//
-	// Everybody's public pictures, newest first. Needs no login.
+	// Everybody's public pictures, newest first, in pages: send `next_cursor` as `cursor` until it is null. Needs no login.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5727,7 +5796,9 @@ type ClientWithResponsesInterface interface {
 
 	// ListImagesWithResponse List my pictures
 	//
-	// One's own pictures of every visibility, sorted and filtered.
+	// One's own pictures of every visibility, sorted and filtered, in pages: the newest first unless `sort` and `order` say
+	// otherwise. Send `next_cursor` as `cursor`, with the same other parameters, until it is null. What is uploaded or
+	// deleted meanwhile shifts nothing.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5736,9 +5807,11 @@ type ClientWithResponsesInterface interface {
 
 	// UploadImageWithBodyWithResponse Upload a picture
 	//
-	// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes; `readyz`
-	// says which of them this instance can read), either as the `file` field of a form or as the whole body. When it
-	// answers, the picture is safe on disk.
+	// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes;
+	// `GET /api/v1/instance` says which of them this instance can read, and how large they may be), either as the `file`
+	// field of a form or as the whole body. When it answers, the picture is safe on disk, and `url` is its link. A file
+	// that is no picture gets a 415, one that is too large a 413, one that is broken or has too many pixels a 422, and one
+	// that does not fit into the account a 403.
 	//
 	// Private metadata (where it was taken, serial numbers, embedded thumbnails) is removed without touching the
 	// pixels, unless `keep_metadata` says otherwise; orientation and the colour profile stay. The same bytes again from
@@ -5754,8 +5827,8 @@ type ClientWithResponsesInterface interface {
 
 	// BulkUpdateImagesWithBodyWithResponse Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-	// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
 	// `images:write` to change the visibility.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -5765,8 +5838,8 @@ type ClientWithResponsesInterface interface {
 
 	// BulkUpdateImagesWithResponse Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-	// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
 	// `images:write` to change the visibility.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -5776,8 +5849,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteImageWithResponse Delete a picture
 	//
-	// Deletes the picture; its links answer 410 from the next request on. Its bytes and every size of it are removed
-	// with the last picture that shares them.
+	// Deletes the picture, for good; its links answer 410 from the next request on. Its bytes and every size of it are
+	// removed with the last picture that shares them. Somebody else's picture is not found.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5786,8 +5859,9 @@ type ClientWithResponsesInterface interface {
 
 	// GetImageWithResponse Show a picture's data
 	//
-	// The data of one picture: one's own of any visibility, anybody's that is public or unlisted. To a stranger a
-	// private picture looks like none. A deleted one answers 410.
+	// The data of one picture, with links to it in the usual sizes (`variants`): one's own of any visibility, anybody's
+	// that is public or unlisted, for which no login is needed. To a stranger a private picture looks like none (404). A
+	// deleted one answers 410.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5796,7 +5870,9 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateImageWithBodyWithResponse Change a picture's data
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels never change.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
+	// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
+	// else's picture is not found.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5805,7 +5881,9 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse Change a picture's data
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels never change.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
+	// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
+	// else's picture is not found.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5814,8 +5892,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateImageLinkWithBodyWithResponse Get a link that opens a picture for a while
 	//
-	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-	// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+	// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+	// rotation of the instance's signing keys.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5824,8 +5903,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateImageLinkWithResponse Get a link that opens a picture for a while
 	//
-	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-	// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+	// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+	// rotation of the instance's signing keys.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5834,9 +5914,11 @@ type ClientWithResponsesInterface interface {
 
 	// CreateImageVariantsWithBodyWithResponse Get links to a picture's variants
 	//
-	// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-	// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-	// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+	// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+	// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+	// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+	// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+	// is a 400.
 	//
 	// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 	// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -5851,9 +5933,11 @@ type ClientWithResponsesInterface interface {
 
 	// CreateImageVariantsWithResponse Get links to a picture's variants
 	//
-	// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-	// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-	// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+	// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+	// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+	// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+	// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+	// is a 400.
 	//
 	// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 	// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -5878,7 +5962,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteSessionsWithResponse Sign out everywhere
 	//
-	// Ends every session of the account, this one too. API keys stay.
+	// Ends every session of the account, this one too, and removes its cookie. API keys stay. Takes a session only.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5887,7 +5971,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListSessionsWithResponse List my sessions
 	//
-	// Where the account is signed in, the most recently used first. Takes a session only.
+	// Where the account is signed in, the most recently used first, with the browser and the address. One that looks
+	// strange is ended by its `id`. Takes a session only.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5896,9 +5981,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateSessionWithBodyWithResponse Sign in
 	//
-	// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-	// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-	// name and for each address.
+	// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+	// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+	// answer (401), after the same time. Attempts are limited for each name and for each address.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5907,9 +5992,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateSessionWithResponse Sign in
 	//
-	// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-	// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-	// name and for each address.
+	// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+	// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+	// answer (401), after the same time. Attempts are limited for each name and for each address.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5918,7 +6003,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteCurrentSessionWithResponse Sign out
 	//
-	// Ends the session that the request carries.
+	// Ends the session that the request carries, and removes its cookie. Other sessions and API keys stay.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5927,7 +6012,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteSessionWithResponse End one session
 	//
-	// Ends one session of the account, at once. Somebody else's session is not found.
+	// Ends one session of the account, at once: its browser is asked to sign in again. `GET /api/v1/sessions` has the ids.
+	// Somebody else's session is not found. Takes a session only.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5966,7 +6052,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteUploadWithResponse Give an upload up
 	//
-	// Removes what has arrived. A picture that was made of it stays.
+	// Removes what has arrived, and makes room for another upload. A picture that was made of it stays. Somebody else's
+	// upload is not found, and neither is one that is gone already.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6029,7 +6116,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetDocsWithResponse This contract, to read and try
 	//
-	// Swagger UI, from files in the server itself.
+	// A page with every operation, to read, and to try with the session that the browser has or with an API key (Swagger UI,
+	// from files in the server itself).
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6038,7 +6126,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetHealthWithResponse Is the process alive
 	//
-	// Answers as long as the process can answer at all. Touches nothing else.
+	// Answers as long as the process can answer at all, and touches nothing else: for whoever restarts a server that hangs.
+	// Whether requests may be sent to it, `GET /readyz` says.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6047,7 +6136,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetFileWithResponse Get a picture
 	//
-	// The picture itself: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
+	// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
 	// the format: that of the original gives the original to the byte, another one the same picture in that format
 	// (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
 	// they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
@@ -6094,7 +6183,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetContractYAMLWithResponse This contract, as YAML
 	//
-	// The file as it was written, with its comments.
+	// The file as it was written, with its comments, of the version that the server has. Clients are generated from it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6103,7 +6192,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetReadinessWithResponse Can it do its work
 	//
-	// Really asks the database, and really writes, reads and removes a small file in the storage.
+	// Really asks the database, and really writes, reads and removes a small file in the storage: for whoever decides which
+	// server gets requests. It answers 503, and names what is failing, as long as it should get none.
 	//
 	// A full storage is not a reason to take an instance out of service, since everything but uploads goes on: it is
 	// `full` in a 200 whose `status` is `degraded`.
@@ -11815,7 +11905,8 @@ func (c *ClientWithResponses) DeleteAccountWithResponse(ctx context.Context, par
 
 // GetAccountWithResponse Show my account
 //
-// The account that the request is signed in as.
+// The account that the request is signed in as, with its settings. Also a way to find out whether a session or a key
+// still counts: a 401 says that it does not.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -11831,8 +11922,8 @@ func (c *ClientWithResponses) GetAccountWithResponse(ctx context.Context, params
 // UpdateAccountWithBodyWithResponse Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
-// API key.
+// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session. A new
+// `name` changes the address of the person's page (409 when it is taken). Takes a session only, never an API key.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11848,8 +11939,8 @@ func (c *ClientWithResponses) UpdateAccountWithBodyWithResponse(ctx context.Cont
 // UpdateAccountWithApplicationMergePatchPlusJSONBodyWithResponse Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
-// API key.
+// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session. A new
+// `name` changes the address of the person's page (409 when it is taken). Takes a session only, never an API key.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11864,7 +11955,8 @@ func (c *ClientWithResponses) UpdateAccountWithApplicationMergePatchPlusJSONBody
 
 // GetAccountUsageWithResponse Show what my account uses
 //
-// The bytes and pictures that the account holds, and how many bytes it may hold.
+// The bytes and pictures that the account holds, and how many bytes it may hold. An upload that would go beyond that
+// is refused with 403.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -11879,8 +11971,9 @@ func (c *ClientWithResponses) GetAccountUsageWithResponse(ctx context.Context, r
 
 // CreateAccountWithBodyWithResponse Register an account
 //
-// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 //
 // Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 // of this API tells whether an email is registered.
@@ -11898,8 +11991,9 @@ func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Cont
 
 // CreateAccountWithResponse Register an account
 //
-// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 //
 // Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 // of this API tells whether an email is registered.
@@ -11917,7 +12011,8 @@ func (c *ClientWithResponses) CreateAccountWithResponse(ctx context.Context, par
 
 // ListAccountImagesWithResponse List somebody's public pictures
 //
-// The public pictures of one account, newest first.
+// The public pictures of one account, newest first, in pages; empty when there are none, and 404 when there is no such
+// account. Needs no login. Its owner sees no more here: `GET /api/v1/images` lists pictures of every visibility.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -11932,7 +12027,8 @@ func (c *ClientWithResponses) ListAccountImagesWithResponse(ctx context.Context,
 
 // ListAPIKeysWithResponse List my API keys
 //
-// The account's keys, newest first, without the keys themselves. Takes a session only.
+// The account's keys, newest first: `prefix` to recognise each by, and when it was last used, but not the keys
+// themselves. Takes a session only.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -11947,8 +12043,9 @@ func (c *ClientWithResponses) ListAPIKeysWithResponse(ctx context.Context, param
 
 // CreateAPIKeyWithBodyWithResponse Make an API key
 //
-// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+// cannot make a stronger one. An account has at most 100 keys (409).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11963,8 +12060,9 @@ func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Conte
 
 // CreateAPIKeyWithResponse Make an API key
 //
-// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+// cannot make a stronger one. An account has at most 100 keys (409).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11995,7 +12093,8 @@ func (c *ClientWithResponses) DeleteCurrentAPIKeyWithResponse(ctx context.Contex
 
 // DeleteAPIKeyWithResponse Revoke an API key
 //
-// Revokes a key at once. Somebody else's key is not found.
+// Revokes a key at once: whoever sends it gets a 401 from the next request on. The `id` is the one that
+// `GET /api/v1/api-keys` tells, and not the key itself. Somebody else's key is not found. Takes a session only.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12010,7 +12109,7 @@ func (c *ClientWithResponses) DeleteAPIKeyWithResponse(ctx context.Context, id R
 
 // ListFeedWithResponse List public pictures
 //
-// Everybody's public pictures, newest first. Needs no login.
+// Everybody's public pictures, newest first, in pages: send `next_cursor` as `cursor` until it is null. Needs no login.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12025,7 +12124,9 @@ func (c *ClientWithResponses) ListFeedWithResponse(ctx context.Context, params *
 
 // ListImagesWithResponse List my pictures
 //
-// One's own pictures of every visibility, sorted and filtered.
+// One's own pictures of every visibility, sorted and filtered, in pages: the newest first unless `sort` and `order` say
+// otherwise. Send `next_cursor` as `cursor`, with the same other parameters, until it is null. What is uploaded or
+// deleted meanwhile shifts nothing.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12040,9 +12141,11 @@ func (c *ClientWithResponses) ListImagesWithResponse(ctx context.Context, params
 
 // UploadImageWithBodyWithResponse Upload a picture
 //
-// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes; `readyz`
-// says which of them this instance can read), either as the `file` field of a form or as the whole body. When it
-// answers, the picture is safe on disk.
+// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes;
+// `GET /api/v1/instance` says which of them this instance can read, and how large they may be), either as the `file`
+// field of a form or as the whole body. When it answers, the picture is safe on disk, and `url` is its link. A file
+// that is no picture gets a 415, one that is too large a 413, one that is broken or has too many pixels a 422, and one
+// that does not fit into the account a 403.
 //
 // Private metadata (where it was taken, serial numbers, embedded thumbnails) is removed without touching the
 // pixels, unless `keep_metadata` says otherwise; orientation and the colour profile stay. The same bytes again from
@@ -12064,8 +12167,8 @@ func (c *ClientWithResponses) UploadImageWithBodyWithResponse(ctx context.Contex
 
 // BulkUpdateImagesWithBodyWithResponse Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
 // `images:write` to change the visibility.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -12081,8 +12184,8 @@ func (c *ClientWithResponses) BulkUpdateImagesWithBodyWithResponse(ctx context.C
 
 // BulkUpdateImagesWithResponse Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
 // `images:write` to change the visibility.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -12098,8 +12201,8 @@ func (c *ClientWithResponses) BulkUpdateImagesWithResponse(ctx context.Context, 
 
 // DeleteImageWithResponse Delete a picture
 //
-// Deletes the picture; its links answer 410 from the next request on. Its bytes and every size of it are removed
-// with the last picture that shares them.
+// Deletes the picture, for good; its links answer 410 from the next request on. Its bytes and every size of it are
+// removed with the last picture that shares them. Somebody else's picture is not found.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12114,8 +12217,9 @@ func (c *ClientWithResponses) DeleteImageWithResponse(ctx context.Context, id Re
 
 // GetImageWithResponse Show a picture's data
 //
-// The data of one picture: one's own of any visibility, anybody's that is public or unlisted. To a stranger a
-// private picture looks like none. A deleted one answers 410.
+// The data of one picture, with links to it in the usual sizes (`variants`): one's own of any visibility, anybody's
+// that is public or unlisted, for which no login is needed. To a stranger a private picture looks like none (404). A
+// deleted one answers 410.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12130,7 +12234,9 @@ func (c *ClientWithResponses) GetImageWithResponse(ctx context.Context, id Resou
 
 // UpdateImageWithBodyWithResponse Change a picture's data
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels never change.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
+// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
+// else's picture is not found.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12145,7 +12251,9 @@ func (c *ClientWithResponses) UpdateImageWithBodyWithResponse(ctx context.Contex
 
 // UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse Change a picture's data
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels never change.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
+// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
+// else's picture is not found.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12160,8 +12268,9 @@ func (c *ClientWithResponses) UpdateImageWithApplicationMergePatchPlusJSONBodyWi
 
 // CreateImageLinkWithBodyWithResponse Get a link that opens a picture for a while
 //
-// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+// rotation of the instance's signing keys.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12176,8 +12285,9 @@ func (c *ClientWithResponses) CreateImageLinkWithBodyWithResponse(ctx context.Co
 
 // CreateImageLinkWithResponse Get a link that opens a picture for a while
 //
-// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+// rotation of the instance's signing keys.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12192,9 +12302,11 @@ func (c *ClientWithResponses) CreateImageLinkWithResponse(ctx context.Context, i
 
 // CreateImageVariantsWithBodyWithResponse Get links to a picture's variants
 //
-// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+// is a 400.
 //
 // A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 // HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -12215,9 +12327,11 @@ func (c *ClientWithResponses) CreateImageVariantsWithBodyWithResponse(ctx contex
 
 // CreateImageVariantsWithResponse Get links to a picture's variants
 //
-// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+// is a 400.
 //
 // A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 // HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -12254,7 +12368,7 @@ func (c *ClientWithResponses) GetInstanceWithResponse(ctx context.Context, param
 
 // DeleteSessionsWithResponse Sign out everywhere
 //
-// Ends every session of the account, this one too. API keys stay.
+// Ends every session of the account, this one too, and removes its cookie. API keys stay. Takes a session only.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12269,7 +12383,8 @@ func (c *ClientWithResponses) DeleteSessionsWithResponse(ctx context.Context, re
 
 // ListSessionsWithResponse List my sessions
 //
-// Where the account is signed in, the most recently used first. Takes a session only.
+// Where the account is signed in, the most recently used first, with the browser and the address. One that looks
+// strange is ended by its `id`. Takes a session only.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12284,9 +12399,9 @@ func (c *ClientWithResponses) ListSessionsWithResponse(ctx context.Context, para
 
 // CreateSessionWithBodyWithResponse Sign in
 //
-// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-// name and for each address.
+// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+// answer (401), after the same time. Attempts are limited for each name and for each address.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12301,9 +12416,9 @@ func (c *ClientWithResponses) CreateSessionWithBodyWithResponse(ctx context.Cont
 
 // CreateSessionWithResponse Sign in
 //
-// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-// name and for each address.
+// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+// answer (401), after the same time. Attempts are limited for each name and for each address.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12318,7 +12433,7 @@ func (c *ClientWithResponses) CreateSessionWithResponse(ctx context.Context, par
 
 // DeleteCurrentSessionWithResponse Sign out
 //
-// Ends the session that the request carries.
+// Ends the session that the request carries, and removes its cookie. Other sessions and API keys stay.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12333,7 +12448,8 @@ func (c *ClientWithResponses) DeleteCurrentSessionWithResponse(ctx context.Conte
 
 // DeleteSessionWithResponse End one session
 //
-// Ends one session of the account, at once. Somebody else's session is not found.
+// Ends one session of the account, at once: its browser is asked to sign in again. `GET /api/v1/sessions` has the ids.
+// Somebody else's session is not found. Takes a session only.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12390,7 +12506,8 @@ func (c *ClientWithResponses) CreateUploadWithResponse(ctx context.Context, para
 
 // DeleteUploadWithResponse Give an upload up
 //
-// Removes what has arrived. A picture that was made of it stays.
+// Removes what has arrived, and makes room for another upload. A picture that was made of it stays. Somebody else's
+// upload is not found, and neither is one that is gone already.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12483,7 +12600,8 @@ func (c *ClientWithResponses) CompleteUploadWithResponse(ctx context.Context, id
 
 // GetDocsWithResponse This contract, to read and try
 //
-// Swagger UI, from files in the server itself.
+// A page with every operation, to read, and to try with the session that the browser has or with an API key (Swagger UI,
+// from files in the server itself).
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12498,7 +12616,8 @@ func (c *ClientWithResponses) GetDocsWithResponse(ctx context.Context, reqEditor
 
 // GetHealthWithResponse Is the process alive
 //
-// Answers as long as the process can answer at all. Touches nothing else.
+// Answers as long as the process can answer at all, and touches nothing else: for whoever restarts a server that hangs.
+// Whether requests may be sent to it, `GET /readyz` says.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12513,7 +12632,7 @@ func (c *ClientWithResponses) GetHealthWithResponse(ctx context.Context, reqEdit
 
 // GetFileWithResponse Get a picture
 //
-// The picture itself: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
+// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
 // the format: that of the original gives the original to the byte, another one the same picture in that format
 // (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
 // they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
@@ -12578,7 +12697,7 @@ func (c *ClientWithResponses) GetContractJSONWithResponse(ctx context.Context, p
 
 // GetContractYAMLWithResponse This contract, as YAML
 //
-// The file as it was written, with its comments.
+// The file as it was written, with its comments, of the version that the server has. Clients are generated from it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12593,7 +12712,8 @@ func (c *ClientWithResponses) GetContractYAMLWithResponse(ctx context.Context, p
 
 // GetReadinessWithResponse Can it do its work
 //
-// Really asks the database, and really writes, reads and removes a small file in the storage.
+// Really asks the database, and really writes, reads and removes a small file in the storage: for whoever decides which
+// server gets requests. It answers 503, and names what is failing, as long as it should get none.
 //
 // A full storage is not a reason to take an instance out of service, since everything but uploads goes on: it is
 // `full` in a 200 whose `status` is `degraded`.

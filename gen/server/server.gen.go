@@ -772,7 +772,7 @@ type FieldError struct {
 	// Example: limit
 	Parameter *string `json:"parameter,omitempty"`
 
-	// Code What is wrong; stable.
+	// Code What is wrong; stable, and explained at `/problems/` and this code.
 	//
 	// Example: maximum
 	Code string `json:"code"`
@@ -1191,12 +1191,12 @@ type Position string
 
 // Problem A problem document (RFC 9457).
 type Problem struct {
-	// Type Which problem it is; stable.
+	// Type Which problem it is; stable, and what programs go by. A reference, relative to the address of the request, to a page that says what happened and what to do.
 	//
 	// Example: /problems/invalid_request
 	Type string `json:"type"`
 
-	// Title The problem in a few words.
+	// Title The status in a few words.
 	//
 	// Example: Invalid request
 	Title string `json:"title"`
@@ -1206,7 +1206,7 @@ type Problem struct {
 	// Example: 400
 	Status int32 `json:"status"`
 
-	// Detail What happened this time.
+	// Detail What happened this time; for people.
 	//
 	// Example: The request does not keep to the contract.
 	Detail string `json:"detail"`

@@ -138,6 +138,10 @@ func (s *stage) places() []place {
 		}},
 		{name: "not-found", path: "/no/such/page", ready: "$('.message')", russian: true},
 		{name: "picture-not-found", path: "/p/" + never, ready: "$('.message')"},
+		{name: "problems", path: "/problems", ready: "$$('.read-index li').length > 90"},
+		{name: "problem", path: "/problems/precondition_failed", ready: "$('.read pre')"},
+		{name: "problem-long", path: "/problems/unsupported_content_encoding", ready: "$('.read pre')"},
+		{name: "problem-not-found", path: "/problems/none", ready: "$('.read-above')"},
 		{name: "gone", path: "/p/" + s.deleted.ID, ready: "$('.message')"},
 		{name: "offline", as: s.member, path: "/", ready: "$('.tile')", russian: true, then: func(b *tab) {
 			b.offline(true)
