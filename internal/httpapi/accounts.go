@@ -11,7 +11,7 @@ import (
 
 // CreateAccount registers an account.
 func (s *Server) CreateAccount(ctx context.Context, req server.CreateAccountRequestObject) (server.CreateAccountResponseObject, error) {
-	return s.once(ctx, "anonymous/createAccount", req.Params.IdempotencyKey, req.Body, func() (visitor, error) {
+	return s.once(ctx, "anonymous/createAccount", req.Params.IdempotencyKey, req.Body, func(ctx context.Context) (visitor, error) {
 		in := account.SignUp{Name: req.Body.Name, Password: req.Body.Password, Address: infoOf(ctx).address}
 		if email, err := req.Body.Email.Get(); err == nil {
 			in.Email = email

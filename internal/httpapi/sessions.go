@@ -9,7 +9,7 @@ import (
 
 // CreateSession signs in.
 func (s *Server) CreateSession(ctx context.Context, req server.CreateSessionRequestObject) (server.CreateSessionResponseObject, error) {
-	return s.once(ctx, "anonymous/createSession", req.Params.IdempotencyKey, req.Body, func() (visitor, error) {
+	return s.once(ctx, "anonymous/createSession", req.Params.IdempotencyKey, req.Body, func(ctx context.Context) (visitor, error) {
 		info := infoOf(ctx)
 		in, limits, err := s.accounts.SignIn(ctx, account.SignIn{
 			Name: req.Body.Name, Password: req.Body.Password, Address: info.address, UserAgent: info.userAgent,

@@ -22,7 +22,7 @@ func (s *Server) CreateUpload(ctx context.Context, req server.CreateUploadReques
 	if req.Body.Size > s.cfg.MaxUploadBytes {
 		return nil, s.tooLarge()
 	}
-	return s.once(ctx, p.AccountID+"/createUpload", req.Params.IdempotencyKey, req.Body, func() (visitor, error) {
+	return s.once(ctx, p.AccountID+"/createUpload", req.Params.IdempotencyKey, req.Body, func(ctx context.Context) (visitor, error) {
 		left, err := s.quotaLeft(ctx, p)
 		if err != nil {
 			return nil, err
@@ -97,7 +97,7 @@ var errCompleting = apperr.New(apperr.Conflict, "upload_completing",
 func (s *Server) CompleteUpload(ctx context.Context, req server.CompleteUploadRequestObject) (_ server.CompleteUploadResponseObject, err error) {
 	p, outcome, size, begun := principalOf(ctx), uploadRepeated, int64(0), false
 	defer func() { s.countUpload(outcome, size, err) }()
-	visit, err := s.once(ctx, p.AccountID+"/completeUpload", &req.ID, nil, func() (visitor, error) {
+	visit, err := s.once(ctx, p.AccountID+"/completeUpload", &req.ID, nil, func(ctx context.Context) (visitor, error) {
 		begun = true
 		file, up, err := s.uploads.OpenWhole(p.AccountID, req.ID)
 		if err != nil {
