@@ -54,8 +54,8 @@ export interface paths {
         /**
          * Change my account
          * @description Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-         *     `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
-         *     API key.
+         *     `current_password`, which is limited as signing in is, and ends every other session; nothing else is limited here.
+         *     Takes a session only, never an API key.
          */
         patch: operations["updateAccount"];
         trace?: never;
@@ -282,7 +282,8 @@ export interface paths {
          * Delete many pictures, or change their visibility
          * @description Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
          *     is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-         *     `images:write` to change the visibility.
+         *     `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+         *     that the pictures are no longer there.
          */
         post: operations["bulkUpdateImages"];
         delete?: never;
@@ -1543,6 +1544,7 @@ export interface components {
         /** @description The upload, as far as it is. */
         UploadProgress: {
             headers: {
+                ETag: components["headers"]["ETag"];
                 "Upload-Offset": components["headers"]["UploadOffset"];
                 [name: string]: unknown;
             };
@@ -1569,6 +1571,8 @@ export interface components {
         /** @description The request does not keep to this contract; `errors` names what is wrong. */
         BadRequestProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1654,6 +1658,8 @@ export interface components {
         /** @description The body came too slowly, or not at all. */
         TimeoutProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1672,6 +1678,7 @@ export interface components {
         /** @description It contradicts what is there already. */
         ConflictProblem: {
             headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -1738,6 +1745,8 @@ export interface components {
         /** @description More bytes than are taken. */
         TooLargeProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1756,6 +1765,8 @@ export interface components {
         /** @description A media type that is not taken here, or a file that is not a picture. */
         UnsupportedProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1793,6 +1804,8 @@ export interface components {
         /** @description Well formed, but it cannot be used, such as a broken picture. */
         UnprocessableProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1832,6 +1845,8 @@ export interface components {
         /** @description Our fault; it is in the server's log under this `request_id`. */
         InternalProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1872,6 +1887,8 @@ export interface components {
         StorageProblem: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1890,6 +1907,8 @@ export interface components {
         /** @description Any other failure, such as a method that the path does not know (405, with `Allow`). */
         OtherProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 Allow: components["headers"]["Allow"];
                 [name: string]: unknown;
             };
@@ -1924,12 +1943,12 @@ export interface components {
          */
         Cursor: string;
         /**
-         * @description Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+         * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
          * @example "w7c2xq5kt3mza-1"
          */
         IfMatch: string;
         /**
-         * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+         * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
          * @example "w7c2xq5kt3mza-1"
          */
         IfNoneMatch: string;
@@ -2003,12 +2022,14 @@ export interface components {
          */
         RetryAfter: number;
         /**
-         * @description What is left of each limit, and the seconds until more is (draft-ietf-httpapi-ratelimit-headers).
+         * @description What is left of each limit, and the seconds for which that has to do; one more is let through after them
+         *     (draft-ietf-httpapi-ratelimit-headers-11).
          * @example "address";r=19;t=30
          */
         RateLimit: string;
         /**
-         * @description The limits themselves (draft-ietf-httpapi-ratelimit-headers).
+         * @description The limits themselves: so many at once, all of which come back within the seconds that are given, evenly. What has no
+         *     seconds does not come back by itself (draft-ietf-httpapi-ratelimit-headers-11).
          * @example "address";q=20;w=600
          */
         RateLimitPolicy: string;
@@ -2109,7 +2130,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -2162,7 +2183,7 @@ export interface operations {
             };
             header?: {
                 /**
-                 * @description Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+                 * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -2196,7 +2217,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+                 * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -2259,7 +2280,13 @@ export interface operations {
     getAccountUsage: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
+                 * @example "w7c2xq5kt3mza-1"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2268,6 +2295,7 @@ export interface operations {
             /** @description What the account uses. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2281,6 +2309,7 @@ export interface operations {
                     "application/json": components["schemas"]["Usage"];
                 };
             };
+            304: components["responses"]["NotModified"];
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
@@ -2964,7 +2993,14 @@ export interface operations {
     bulkUpdateImages: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description A value of your own, random and used for this one request, so that it can be repeated after a broken connection
+                 *     without being done twice. Kept for 24 hours.
+                 * @example 0b6f5c1e-6c0e-4f5c-9a55-6f6a2c7be1d4
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3007,8 +3043,10 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             408: components["responses"]["TimeoutProblem"];
+            409: components["responses"]["ConflictProblem"];
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
+            422: components["responses"]["UnprocessableProblem"];
             429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
@@ -3021,7 +3059,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -3098,7 +3136,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+                 * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -3139,7 +3177,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+                 * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -3381,6 +3419,9 @@ export interface operations {
             201: {
                 headers: {
                     Location: components["headers"]["UploadLocation"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3413,7 +3454,13 @@ export interface operations {
     getUpload: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
+                 * @example "w7c2xq5kt3mza-1"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 /**
                  * @description The resource's id.
@@ -3426,6 +3473,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["UploadProgress"];
+            304: components["responses"]["NotModified"];
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
@@ -3439,7 +3487,13 @@ export interface operations {
     deleteUpload: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
+                 * @example "w7c2xq5kt3mza-1"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description The resource's id.
@@ -3462,6 +3516,7 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             404: components["responses"]["NotFoundProblem"];
+            412: components["responses"]["PreconditionFailedProblem"];
             429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
@@ -3810,7 +3865,7 @@ export interface operations {
             };
             header?: {
                 /**
-                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -3981,7 +4036,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -4139,7 +4194,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -4171,7 +4226,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
