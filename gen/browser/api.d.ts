@@ -56,8 +56,10 @@ export interface paths {
         /**
          * Change my account
          * @description Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-         *     `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session. A new
-         *     `name` changes the address of the person's page (409 when it is taken). Takes a session only, never an API key.
+         *     Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
+         *     `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
+         *     else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
+         *     only, never an API key.
          */
         patch: operations["updateAccount"];
         trace?: never;
@@ -295,7 +297,8 @@ export interface paths {
          * Delete many pictures, or change their visibility
          * @description Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
          *     that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-         *     `images:write` to change the visibility.
+         *     `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+         *     that the pictures are no longer there.
          */
         post: operations["bulkUpdateImages"];
         delete?: never;
@@ -1566,6 +1569,7 @@ export interface components {
         /** @description The upload, as far as it is. */
         UploadProgress: {
             headers: {
+                ETag: components["headers"]["ETag"];
                 "Upload-Offset": components["headers"]["UploadOffset"];
                 [name: string]: unknown;
             };
@@ -1592,6 +1596,8 @@ export interface components {
         /** @description The request does not keep to this contract; `errors` names what is wrong. */
         BadRequestProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1677,6 +1683,8 @@ export interface components {
         /** @description The body came too slowly, or not at all. */
         TimeoutProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1695,6 +1703,7 @@ export interface components {
         /** @description It contradicts what is there already. */
         ConflictProblem: {
             headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -1761,6 +1770,8 @@ export interface components {
         /** @description More bytes than are taken. */
         TooLargeProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1779,6 +1790,8 @@ export interface components {
         /** @description A media type that is not taken here, or a file that is not a picture. */
         UnsupportedProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1816,6 +1829,8 @@ export interface components {
         /** @description Well formed, but it cannot be used, such as a broken picture. */
         UnprocessableProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1855,6 +1870,8 @@ export interface components {
         /** @description Our fault; it is in the server's log under this `request_id`. */
         InternalProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1895,6 +1912,8 @@ export interface components {
         StorageProblem: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1913,6 +1932,8 @@ export interface components {
         /** @description Any other failure, such as a method that the path does not know (405, with `Allow`). */
         OtherProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 Allow: components["headers"]["Allow"];
                 [name: string]: unknown;
             };
@@ -1947,12 +1968,12 @@ export interface components {
          */
         Cursor: string;
         /**
-         * @description Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+         * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
          * @example "w7c2xq5kt3mza-1"
          */
         IfMatch: string;
         /**
-         * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+         * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
          * @example "w7c2xq5kt3mza-1"
          */
         IfNoneMatch: string;
@@ -2026,12 +2047,14 @@ export interface components {
          */
         RetryAfter: number;
         /**
-         * @description What is left of each limit, and the seconds until more is (draft-ietf-httpapi-ratelimit-headers).
+         * @description What is left of each limit, and the seconds for which that has to do; one more is let through after them
+         *     (draft-ietf-httpapi-ratelimit-headers-11).
          * @example "address";r=19;t=30
          */
         RateLimit: string;
         /**
-         * @description The limits themselves (draft-ietf-httpapi-ratelimit-headers).
+         * @description The limits themselves: so many at once, all of which come back within the seconds that are given, evenly. What has no
+         *     seconds does not come back by itself (draft-ietf-httpapi-ratelimit-headers-11).
          * @example "address";q=20;w=600
          */
         RateLimitPolicy: string;
@@ -2132,7 +2155,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -2185,7 +2208,7 @@ export interface operations {
             };
             header?: {
                 /**
-                 * @description Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+                 * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -2219,7 +2242,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+                 * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -2282,7 +2305,13 @@ export interface operations {
     getAccountUsage: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
+                 * @example "w7c2xq5kt3mza-1"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2291,6 +2320,7 @@ export interface operations {
             /** @description What the account uses. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2304,6 +2334,7 @@ export interface operations {
                     "application/json": components["schemas"]["Usage"];
                 };
             };
+            304: components["responses"]["NotModified"];
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
@@ -2987,7 +3018,14 @@ export interface operations {
     bulkUpdateImages: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description A value of your own, random and used for this one request, so that it can be repeated after a broken connection
+                 *     without being done twice. Kept for 24 hours.
+                 * @example 0b6f5c1e-6c0e-4f5c-9a55-6f6a2c7be1d4
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3030,8 +3068,10 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             408: components["responses"]["TimeoutProblem"];
+            409: components["responses"]["ConflictProblem"];
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
+            422: components["responses"]["UnprocessableProblem"];
             429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
@@ -3044,7 +3084,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -3121,7 +3161,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+                 * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -3162,7 +3202,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+                 * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -3404,6 +3444,9 @@ export interface operations {
             201: {
                 headers: {
                     Location: components["headers"]["UploadLocation"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3436,7 +3479,13 @@ export interface operations {
     getUpload: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
+                 * @example "w7c2xq5kt3mza-1"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 /**
                  * @description The resource's id.
@@ -3449,6 +3498,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["UploadProgress"];
+            304: components["responses"]["NotModified"];
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
@@ -3462,7 +3512,13 @@ export interface operations {
     deleteUpload: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
+                 * @example "w7c2xq5kt3mza-1"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description The resource's id.
@@ -3485,6 +3541,7 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             404: components["responses"]["NotFoundProblem"];
+            412: components["responses"]["PreconditionFailedProblem"];
             429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
@@ -3833,7 +3890,7 @@ export interface operations {
             };
             header?: {
                 /**
-                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -4004,7 +4061,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -4162,7 +4219,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -4194,7 +4251,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];

@@ -1581,20 +1581,26 @@ type DeleteAccountParams struct {
 	// Confirm The account's name, repeated.
 	Confirm string `form:"confirm" json:"confirm"`
 
-	// IfMatch Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // GetAccountParams defines parameters for GetAccount.
 type GetAccountParams struct {
-	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // UpdateAccountParams defines parameters for UpdateAccount.
 type UpdateAccountParams struct {
-	// IfMatch Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetAccountUsageParams defines parameters for GetAccountUsage.
+type GetAccountUsageParams struct {
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // CreateAccountParams defines parameters for CreateAccount.
@@ -1702,27 +1708,34 @@ type UploadImageParams struct {
 // UploadImageParamsFormat defines parameters for UploadImage.
 type UploadImageParamsFormat string
 
+// BulkUpdateImagesParams defines parameters for BulkUpdateImages.
+type BulkUpdateImagesParams struct {
+	// IdempotencyKey A value of your own, random and used for this one request, so that it can be repeated after a broken connection
+	// without being done twice. Kept for 24 hours.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // DeleteImageParams defines parameters for DeleteImage.
 type DeleteImageParams struct {
-	// IfMatch Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // GetImageParams defines parameters for GetImage.
 type GetImageParams struct {
-	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // UpdateImageParams defines parameters for UpdateImage.
 type UpdateImageParams struct {
-	// IfMatch Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // GetInstanceParams defines parameters for GetInstance.
 type GetInstanceParams struct {
-	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
@@ -1747,6 +1760,18 @@ type CreateUploadParams struct {
 	// IdempotencyKey A value of your own, random and used for this one request, so that it can be repeated after a broken connection
 	// without being done twice. Kept for 24 hours.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteUploadParams defines parameters for DeleteUpload.
+type DeleteUploadParams struct {
+	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetUploadParams defines parameters for GetUpload.
+type GetUploadParams struct {
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // AppendUploadParams defines parameters for AppendUpload.
@@ -1816,7 +1841,7 @@ type GetFileParams struct {
 	// Sig The link's signature.
 	Sig *string `form:"sig,omitempty" json:"sig,omitempty"`
 
-	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
@@ -1837,13 +1862,13 @@ type GetOEmbedParams struct {
 
 // GetContractJSONParams defines parameters for GetContractJSON.
 type GetContractJSONParams struct {
-	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // GetContractYAMLParams defines parameters for GetContractYAML.
 type GetContractYAMLParams struct {
-	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
@@ -1974,8 +1999,10 @@ type ClientInterface interface {
 	// UpdateAccountWithBody Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session. A new
-	// `name` changes the address of the person's page (409 when it is taken). Takes a session only, never an API key.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
+	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
+	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
+	// only, never an API key.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1985,8 +2012,10 @@ type ClientInterface interface {
 	// UpdateAccountWithApplicationMergePatchPlusJSONBody Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session. A new
-	// `name` changes the address of the person's page (409 when it is taken). Takes a session only, never an API key.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
+	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
+	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
+	// only, never an API key.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -1999,7 +2028,7 @@ type ClientInterface interface {
 	// is refused with 403.
 	//
 	// Corresponds with GET /api/v1/account/usage (the `GetAccountUsage` operationId).
-	GetAccountUsage(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetAccountUsage(ctx context.Context, params *GetAccountUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAccountWithBody Register an account
 	//
@@ -2123,23 +2152,25 @@ type ClientInterface interface {
 	//
 	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
 	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility.
+	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+	// that the pictures are no longer there.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-	BulkUpdateImagesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	BulkUpdateImagesWithBody(ctx context.Context, params *BulkUpdateImagesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// BulkUpdateImages Delete many pictures, or change their visibility
 	//
 	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
 	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility.
+	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+	// that the pictures are no longer there.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-	BulkUpdateImages(ctx context.Context, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	BulkUpdateImages(ctx context.Context, params *BulkUpdateImagesParams, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteImage Delete a picture
 	//
@@ -2336,7 +2367,7 @@ type ClientInterface interface {
 	// upload is not found, and neither is one that is gone already.
 	//
 	// Corresponds with DELETE /api/v1/uploads/{id} (the `DeleteUpload` operationId).
-	DeleteUpload(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteUpload(ctx context.Context, id ResourceID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetUpload Show how far an upload is
 	//
@@ -2344,7 +2375,7 @@ type ClientInterface interface {
 	// one that is complete or was removed.
 	//
 	// Corresponds with GET /api/v1/uploads/{id} (the `GetUpload` operationId).
-	GetUpload(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetUpload(ctx context.Context, id ResourceID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AppendUploadWithBody Send the next part
 	//
@@ -2506,8 +2537,10 @@ func (c *Client) GetAccount(ctx context.Context, params *GetAccountParams, reqEd
 // UpdateAccountWithBody Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session. A new
-// `name` changes the address of the person's page (409 when it is taken). Takes a session only, never an API key.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
+// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
+// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
+// only, never an API key.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2527,8 +2560,10 @@ func (c *Client) UpdateAccountWithBody(ctx context.Context, params *UpdateAccoun
 // UpdateAccountWithApplicationMergePatchPlusJSONBody Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session. A new
-// `name` changes the address of the person's page (409 when it is taken). Takes a session only, never an API key.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
+// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
+// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
+// only, never an API key.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -2551,8 +2586,8 @@ func (c *Client) UpdateAccountWithApplicationMergePatchPlusJSONBody(ctx context.
 // is refused with 403.
 //
 // Corresponds with GET /api/v1/account/usage (the `GetAccountUsage` operationId).
-func (c *Client) GetAccountUsage(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetAccountUsageRequest(c.Server)
+func (c *Client) GetAccountUsage(ctx context.Context, params *GetAccountUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAccountUsageRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2795,13 +2830,14 @@ func (c *Client) UploadImageWithBody(ctx context.Context, params *UploadImagePar
 //
 // Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
 // that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility.
+// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+// that the pictures are no longer there.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-func (c *Client) BulkUpdateImagesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewBulkUpdateImagesRequestWithBody(c.Server, contentType, body)
+func (c *Client) BulkUpdateImagesWithBody(ctx context.Context, params *BulkUpdateImagesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBulkUpdateImagesRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2816,13 +2852,14 @@ func (c *Client) BulkUpdateImagesWithBody(ctx context.Context, contentType strin
 //
 // Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
 // that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility.
+// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+// that the pictures are no longer there.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-func (c *Client) BulkUpdateImages(ctx context.Context, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewBulkUpdateImagesRequest(c.Server, body)
+func (c *Client) BulkUpdateImages(ctx context.Context, params *BulkUpdateImagesParams, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBulkUpdateImagesRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -3198,8 +3235,8 @@ func (c *Client) CreateUpload(ctx context.Context, params *CreateUploadParams, b
 // upload is not found, and neither is one that is gone already.
 //
 // Corresponds with DELETE /api/v1/uploads/{id} (the `DeleteUpload` operationId).
-func (c *Client) DeleteUpload(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteUploadRequest(c.Server, id)
+func (c *Client) DeleteUpload(ctx context.Context, id ResourceID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteUploadRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3216,8 +3253,8 @@ func (c *Client) DeleteUpload(ctx context.Context, id ResourceID, reqEditors ...
 // one that is complete or was removed.
 //
 // Corresponds with GET /api/v1/uploads/{id} (the `GetUpload` operationId).
-func (c *Client) GetUpload(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetUploadRequest(c.Server, id)
+func (c *Client) GetUpload(ctx context.Context, id ResourceID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetUploadRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3610,7 +3647,7 @@ func NewUpdateAccountRequestWithBody(server string, params *UpdateAccountParams,
 }
 
 // NewGetAccountUsageRequest constructs an http.Request for the GetAccountUsage method
-func NewGetAccountUsageRequest(server string) (*http.Request, error) {
+func NewGetAccountUsageRequest(server string, params *GetAccountUsageParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -3631,6 +3668,21 @@ func NewGetAccountUsageRequest(server string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -4293,18 +4345,18 @@ func NewUploadImageRequestWithBody(server string, params *UploadImageParams, con
 }
 
 // NewBulkUpdateImagesRequest calls the generic BulkUpdateImages builder with application/json body
-func NewBulkUpdateImagesRequest(server string, body BulkUpdateImagesJSONRequestBody) (*http.Request, error) {
+func NewBulkUpdateImagesRequest(server string, params *BulkUpdateImagesParams, body BulkUpdateImagesJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewBulkUpdateImagesRequestWithBody(server, "application/json", bodyReader)
+	return NewBulkUpdateImagesRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewBulkUpdateImagesRequestWithBody constructs an http.Request for the BulkUpdateImages method, with any body, and a specified content type
-func NewBulkUpdateImagesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewBulkUpdateImagesRequestWithBody(server string, params *BulkUpdateImagesParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -4328,6 +4380,21 @@ func NewBulkUpdateImagesRequestWithBody(server string, contentType string, body 
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -4893,7 +4960,7 @@ func NewCreateUploadRequestWithBody(server string, params *CreateUploadParams, c
 }
 
 // NewDeleteUploadRequest constructs an http.Request for the DeleteUpload method
-func NewDeleteUploadRequest(server string, id ResourceID) (*http.Request, error) {
+func NewDeleteUploadRequest(server string, id ResourceID, params *DeleteUploadParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4923,11 +4990,26 @@ func NewDeleteUploadRequest(server string, id ResourceID) (*http.Request, error)
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewGetUploadRequest constructs an http.Request for the GetUpload method
-func NewGetUploadRequest(server string, id ResourceID) (*http.Request, error) {
+func NewGetUploadRequest(server string, id ResourceID, params *GetUploadParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4955,6 +5037,21 @@ func NewGetUploadRequest(server string, id ResourceID) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -5666,8 +5763,10 @@ type ClientWithResponsesInterface interface {
 	// UpdateAccountWithBodyWithResponse Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session. A new
-	// `name` changes the address of the person's page (409 when it is taken). Takes a session only, never an API key.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
+	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
+	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
+	// only, never an API key.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5677,8 +5776,10 @@ type ClientWithResponsesInterface interface {
 	// UpdateAccountWithApplicationMergePatchPlusJSONBodyWithResponse Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session. A new
-	// `name` changes the address of the person's page (409 when it is taken). Takes a session only, never an API key.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
+	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
+	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
+	// only, never an API key.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5693,7 +5794,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/account/usage (the `GetAccountUsage` operationId).
-	GetAccountUsageWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetAccountUsageResponse, error)
+	GetAccountUsageWithResponse(ctx context.Context, params *GetAccountUsageParams, reqEditors ...RequestEditorFn) (*GetAccountUsageResponse, error)
 
 	// CreateAccountWithBodyWithResponse Register an account
 	//
@@ -5829,23 +5930,25 @@ type ClientWithResponsesInterface interface {
 	//
 	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
 	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility.
+	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+	// that the pictures are no longer there.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-	BulkUpdateImagesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error)
+	BulkUpdateImagesWithBodyWithResponse(ctx context.Context, params *BulkUpdateImagesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error)
 
 	// BulkUpdateImagesWithResponse Delete many pictures, or change their visibility
 	//
 	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
 	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility.
+	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+	// that the pictures are no longer there.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-	BulkUpdateImagesWithResponse(ctx context.Context, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error)
+	BulkUpdateImagesWithResponse(ctx context.Context, params *BulkUpdateImagesParams, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error)
 
 	// DeleteImageWithResponse Delete a picture
 	//
@@ -6058,7 +6161,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api/v1/uploads/{id} (the `DeleteUpload` operationId).
-	DeleteUploadWithResponse(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*DeleteUploadResponse, error)
+	DeleteUploadWithResponse(ctx context.Context, id ResourceID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*DeleteUploadResponse, error)
 
 	// GetUploadWithResponse Show how far an upload is
 	//
@@ -6068,7 +6171,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/uploads/{id} (the `GetUpload` operationId).
-	GetUploadWithResponse(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*GetUploadResponse, error)
+	GetUploadWithResponse(ctx context.Context, id ResourceID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*GetUploadResponse, error)
 
 	// AppendUploadWithBodyWithResponse Send the next part
 	//
@@ -6204,6 +6307,12 @@ type ClientWithResponsesInterface interface {
 	GetReadinessWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetReadinessResponse, error)
 }
 
+// DeleteAccountResponse400Headers the declared response headers of an HTTP 400 response for DeleteAccount
+type DeleteAccountResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteAccountResponse401Headers the declared response headers of an HTTP 401 response for DeleteAccount
 type DeleteAccountResponse401Headers struct {
 	RateLimit       *string
@@ -6221,6 +6330,7 @@ type DeleteAccountResponse403Headers struct {
 type DeleteAccountResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteAccountResponse412Headers the declared response headers of an HTTP 412 response for DeleteAccount
@@ -6236,6 +6346,12 @@ type DeleteAccountResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteAccountResponse500Headers the declared response headers of an HTTP 500 response for DeleteAccount
+type DeleteAccountResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteAccountResponse503Headers the declared response headers of an HTTP 503 response for DeleteAccount
 type DeleteAccountResponse503Headers struct {
 	RateLimit       *string
@@ -6245,12 +6361,16 @@ type DeleteAccountResponse503Headers struct {
 
 // DeleteAccountResponse507Headers the declared response headers of an HTTP 507 response for DeleteAccount
 type DeleteAccountResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteAccountResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteAccount
 type DeleteAccountResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteAccountResponse struct {
@@ -6276,6 +6396,8 @@ type DeleteAccountResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteAccountResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteAccountResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
@@ -6286,6 +6408,8 @@ type DeleteAccountResponse struct {
 	Headers412 *DeleteAccountResponse412Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteAccountResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteAccountResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteAccountResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -6383,6 +6507,12 @@ type GetAccountResponse304Headers struct {
 	ETag *string
 }
 
+// GetAccountResponse400Headers the declared response headers of an HTTP 400 response for GetAccount
+type GetAccountResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetAccountResponse401Headers the declared response headers of an HTTP 401 response for GetAccount
 type GetAccountResponse401Headers struct {
 	RateLimit       *string
@@ -6403,6 +6533,12 @@ type GetAccountResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetAccountResponse500Headers the declared response headers of an HTTP 500 response for GetAccount
+type GetAccountResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetAccountResponse503Headers the declared response headers of an HTTP 503 response for GetAccount
 type GetAccountResponse503Headers struct {
 	RateLimit       *string
@@ -6412,7 +6548,9 @@ type GetAccountResponse503Headers struct {
 
 // GetAccountResponseDefaultHeaders the declared response headers of an HTTP default response for GetAccount
 type GetAccountResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetAccountResponse struct {
@@ -6438,12 +6576,16 @@ type GetAccountResponse struct {
 	Headers200 *GetAccountResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetAccountResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetAccountResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetAccountResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *GetAccountResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetAccountResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetAccountResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetAccountResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -6526,6 +6668,12 @@ type UpdateAccountResponse200Headers struct {
 	RateLimitPolicy *string
 }
 
+// UpdateAccountResponse400Headers the declared response headers of an HTTP 400 response for UpdateAccount
+type UpdateAccountResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UpdateAccountResponse401Headers the declared response headers of an HTTP 401 response for UpdateAccount
 type UpdateAccountResponse401Headers struct {
 	RateLimit       *string
@@ -6539,14 +6687,33 @@ type UpdateAccountResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
-// UpdateAccountResponse409Headers the declared response headers of an HTTP 409 response for UpdateAccount
-type UpdateAccountResponse409Headers struct {
+// UpdateAccountResponse408Headers the declared response headers of an HTTP 408 response for UpdateAccount
+type UpdateAccountResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
 
+// UpdateAccountResponse409Headers the declared response headers of an HTTP 409 response for UpdateAccount
+type UpdateAccountResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
 // UpdateAccountResponse412Headers the declared response headers of an HTTP 412 response for UpdateAccount
 type UpdateAccountResponse412Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// UpdateAccountResponse413Headers the declared response headers of an HTTP 413 response for UpdateAccount
+type UpdateAccountResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// UpdateAccountResponse415Headers the declared response headers of an HTTP 415 response for UpdateAccount
+type UpdateAccountResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -6558,6 +6725,12 @@ type UpdateAccountResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// UpdateAccountResponse500Headers the declared response headers of an HTTP 500 response for UpdateAccount
+type UpdateAccountResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UpdateAccountResponse503Headers the declared response headers of an HTTP 503 response for UpdateAccount
 type UpdateAccountResponse503Headers struct {
 	RateLimit       *string
@@ -6567,12 +6740,16 @@ type UpdateAccountResponse503Headers struct {
 
 // UpdateAccountResponse507Headers the declared response headers of an HTTP 507 response for UpdateAccount
 type UpdateAccountResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // UpdateAccountResponseDefaultHeaders the declared response headers of an HTTP default response for UpdateAccount
 type UpdateAccountResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type UpdateAccountResponse struct {
@@ -6608,16 +6785,26 @@ type UpdateAccountResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *UpdateAccountResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *UpdateAccountResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *UpdateAccountResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *UpdateAccountResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateAccountResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdateAccountResponse409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *UpdateAccountResponse412Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *UpdateAccountResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *UpdateAccountResponse415Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *UpdateAccountResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *UpdateAccountResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *UpdateAccountResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -6725,6 +6912,22 @@ func (r UpdateAccountResponse) ContentType() string {
 	return ""
 }
 
+// GetAccountUsageResponse200Headers the declared response headers of an HTTP 200 response for GetAccountUsage
+type GetAccountUsageResponse200Headers struct {
+	ETag *string
+}
+
+// GetAccountUsageResponse304Headers the declared response headers of an HTTP 304 response for GetAccountUsage
+type GetAccountUsageResponse304Headers struct {
+	ETag *string
+}
+
+// GetAccountUsageResponse400Headers the declared response headers of an HTTP 400 response for GetAccountUsage
+type GetAccountUsageResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetAccountUsageResponse401Headers the declared response headers of an HTTP 401 response for GetAccountUsage
 type GetAccountUsageResponse401Headers struct {
 	RateLimit       *string
@@ -6745,6 +6948,12 @@ type GetAccountUsageResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetAccountUsageResponse500Headers the declared response headers of an HTTP 500 response for GetAccountUsage
+type GetAccountUsageResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetAccountUsageResponse503Headers the declared response headers of an HTTP 503 response for GetAccountUsage
 type GetAccountUsageResponse503Headers struct {
 	RateLimit       *string
@@ -6754,7 +6963,9 @@ type GetAccountUsageResponse503Headers struct {
 
 // GetAccountUsageResponseDefaultHeaders the declared response headers of an HTTP default response for GetAccountUsage
 type GetAccountUsageResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetAccountUsageResponse struct {
@@ -6776,12 +6987,20 @@ type GetAccountUsageResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetAccountUsageResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetAccountUsageResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetAccountUsageResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetAccountUsageResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *GetAccountUsageResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetAccountUsageResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetAccountUsageResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetAccountUsageResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -6865,14 +7084,45 @@ type CreateAccountResponse201Headers struct {
 	RateLimitPolicy *string
 }
 
+// CreateAccountResponse400Headers the declared response headers of an HTTP 400 response for CreateAccount
+type CreateAccountResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateAccountResponse403Headers the declared response headers of an HTTP 403 response for CreateAccount
 type CreateAccountResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
 
+// CreateAccountResponse408Headers the declared response headers of an HTTP 408 response for CreateAccount
+type CreateAccountResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateAccountResponse409Headers the declared response headers of an HTTP 409 response for CreateAccount
 type CreateAccountResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+// CreateAccountResponse413Headers the declared response headers of an HTTP 413 response for CreateAccount
+type CreateAccountResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateAccountResponse415Headers the declared response headers of an HTTP 415 response for CreateAccount
+type CreateAccountResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateAccountResponse422Headers the declared response headers of an HTTP 422 response for CreateAccount
+type CreateAccountResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -6884,6 +7134,12 @@ type CreateAccountResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// CreateAccountResponse500Headers the declared response headers of an HTTP 500 response for CreateAccount
+type CreateAccountResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateAccountResponse503Headers the declared response headers of an HTTP 503 response for CreateAccount
 type CreateAccountResponse503Headers struct {
 	RateLimit       *string
@@ -6893,12 +7149,16 @@ type CreateAccountResponse503Headers struct {
 
 // CreateAccountResponse507Headers the declared response headers of an HTTP 507 response for CreateAccount
 type CreateAccountResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CreateAccountResponseDefaultHeaders the declared response headers of an HTTP default response for CreateAccount
 type CreateAccountResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CreateAccountResponse struct {
@@ -6932,12 +7192,24 @@ type CreateAccountResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateAccountResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateAccountResponse400Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateAccountResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateAccountResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateAccountResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateAccountResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateAccountResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreateAccountResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateAccountResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateAccountResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateAccountResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -7040,11 +7312,23 @@ func (r CreateAccountResponse) ContentType() string {
 	return ""
 }
 
+// ListAccountImagesResponse400Headers the declared response headers of an HTTP 400 response for ListAccountImages
+type ListAccountImagesResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListAccountImagesResponse429Headers the declared response headers of an HTTP 429 response for ListAccountImages
 type ListAccountImagesResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// ListAccountImagesResponse500Headers the declared response headers of an HTTP 500 response for ListAccountImages
+type ListAccountImagesResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // ListAccountImagesResponse503Headers the declared response headers of an HTTP 503 response for ListAccountImages
@@ -7056,7 +7340,9 @@ type ListAccountImagesResponse503Headers struct {
 
 // ListAccountImagesResponseDefaultHeaders the declared response headers of an HTTP default response for ListAccountImages
 type ListAccountImagesResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type ListAccountImagesResponse struct {
@@ -7076,8 +7362,12 @@ type ListAccountImagesResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListAccountImagesResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListAccountImagesResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListAccountImagesResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListAccountImagesResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -7148,6 +7438,12 @@ func (r ListAccountImagesResponse) ContentType() string {
 	return ""
 }
 
+// ListAPIKeysResponse400Headers the declared response headers of an HTTP 400 response for ListAPIKeys
+type ListAPIKeysResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListAPIKeysResponse401Headers the declared response headers of an HTTP 401 response for ListAPIKeys
 type ListAPIKeysResponse401Headers struct {
 	RateLimit       *string
@@ -7168,6 +7464,12 @@ type ListAPIKeysResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// ListAPIKeysResponse500Headers the declared response headers of an HTTP 500 response for ListAPIKeys
+type ListAPIKeysResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListAPIKeysResponse503Headers the declared response headers of an HTTP 503 response for ListAPIKeys
 type ListAPIKeysResponse503Headers struct {
 	RateLimit       *string
@@ -7177,7 +7479,9 @@ type ListAPIKeysResponse503Headers struct {
 
 // ListAPIKeysResponseDefaultHeaders the declared response headers of an HTTP default response for ListAPIKeys
 type ListAPIKeysResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type ListAPIKeysResponse struct {
@@ -7199,12 +7503,16 @@ type ListAPIKeysResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListAPIKeysResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *ListAPIKeysResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListAPIKeysResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListAPIKeysResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListAPIKeysResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListAPIKeysResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -7285,6 +7593,12 @@ type CreateAPIKeyResponse201Headers struct {
 	Location *string
 }
 
+// CreateAPIKeyResponse400Headers the declared response headers of an HTTP 400 response for CreateAPIKey
+type CreateAPIKeyResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateAPIKeyResponse401Headers the declared response headers of an HTTP 401 response for CreateAPIKey
 type CreateAPIKeyResponse401Headers struct {
 	RateLimit       *string
@@ -7298,8 +7612,33 @@ type CreateAPIKeyResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// CreateAPIKeyResponse408Headers the declared response headers of an HTTP 408 response for CreateAPIKey
+type CreateAPIKeyResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateAPIKeyResponse409Headers the declared response headers of an HTTP 409 response for CreateAPIKey
 type CreateAPIKeyResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+// CreateAPIKeyResponse413Headers the declared response headers of an HTTP 413 response for CreateAPIKey
+type CreateAPIKeyResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateAPIKeyResponse415Headers the declared response headers of an HTTP 415 response for CreateAPIKey
+type CreateAPIKeyResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateAPIKeyResponse422Headers the declared response headers of an HTTP 422 response for CreateAPIKey
+type CreateAPIKeyResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -7311,6 +7650,12 @@ type CreateAPIKeyResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// CreateAPIKeyResponse500Headers the declared response headers of an HTTP 500 response for CreateAPIKey
+type CreateAPIKeyResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateAPIKeyResponse503Headers the declared response headers of an HTTP 503 response for CreateAPIKey
 type CreateAPIKeyResponse503Headers struct {
 	RateLimit       *string
@@ -7320,12 +7665,16 @@ type CreateAPIKeyResponse503Headers struct {
 
 // CreateAPIKeyResponse507Headers the declared response headers of an HTTP 507 response for CreateAPIKey
 type CreateAPIKeyResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CreateAPIKeyResponseDefaultHeaders the declared response headers of an HTTP default response for CreateAPIKey
 type CreateAPIKeyResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CreateAPIKeyResponse struct {
@@ -7361,14 +7710,26 @@ type CreateAPIKeyResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateAPIKeyResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateAPIKeyResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateAPIKeyResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateAPIKeyResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateAPIKeyResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateAPIKeyResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateAPIKeyResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateAPIKeyResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreateAPIKeyResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateAPIKeyResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateAPIKeyResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateAPIKeyResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -7476,6 +7837,12 @@ func (r CreateAPIKeyResponse) ContentType() string {
 	return ""
 }
 
+// DeleteCurrentAPIKeyResponse400Headers the declared response headers of an HTTP 400 response for DeleteCurrentAPIKey
+type DeleteCurrentAPIKeyResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteCurrentAPIKeyResponse401Headers the declared response headers of an HTTP 401 response for DeleteCurrentAPIKey
 type DeleteCurrentAPIKeyResponse401Headers struct {
 	RateLimit       *string
@@ -7496,6 +7863,12 @@ type DeleteCurrentAPIKeyResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteCurrentAPIKeyResponse500Headers the declared response headers of an HTTP 500 response for DeleteCurrentAPIKey
+type DeleteCurrentAPIKeyResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteCurrentAPIKeyResponse503Headers the declared response headers of an HTTP 503 response for DeleteCurrentAPIKey
 type DeleteCurrentAPIKeyResponse503Headers struct {
 	RateLimit       *string
@@ -7505,12 +7878,16 @@ type DeleteCurrentAPIKeyResponse503Headers struct {
 
 // DeleteCurrentAPIKeyResponse507Headers the declared response headers of an HTTP 507 response for DeleteCurrentAPIKey
 type DeleteCurrentAPIKeyResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteCurrentAPIKeyResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteCurrentAPIKey
 type DeleteCurrentAPIKeyResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteCurrentAPIKeyResponse struct {
@@ -7534,12 +7911,16 @@ type DeleteCurrentAPIKeyResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteCurrentAPIKeyResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteCurrentAPIKeyResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteCurrentAPIKeyResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteCurrentAPIKeyResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteCurrentAPIKeyResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteCurrentAPIKeyResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -7622,6 +8003,12 @@ func (r DeleteCurrentAPIKeyResponse) ContentType() string {
 	return ""
 }
 
+// DeleteAPIKeyResponse400Headers the declared response headers of an HTTP 400 response for DeleteAPIKey
+type DeleteAPIKeyResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteAPIKeyResponse401Headers the declared response headers of an HTTP 401 response for DeleteAPIKey
 type DeleteAPIKeyResponse401Headers struct {
 	RateLimit       *string
@@ -7642,6 +8029,12 @@ type DeleteAPIKeyResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteAPIKeyResponse500Headers the declared response headers of an HTTP 500 response for DeleteAPIKey
+type DeleteAPIKeyResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteAPIKeyResponse503Headers the declared response headers of an HTTP 503 response for DeleteAPIKey
 type DeleteAPIKeyResponse503Headers struct {
 	RateLimit       *string
@@ -7651,12 +8044,16 @@ type DeleteAPIKeyResponse503Headers struct {
 
 // DeleteAPIKeyResponse507Headers the declared response headers of an HTTP 507 response for DeleteAPIKey
 type DeleteAPIKeyResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteAPIKeyResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteAPIKey
 type DeleteAPIKeyResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteAPIKeyResponse struct {
@@ -7680,12 +8077,16 @@ type DeleteAPIKeyResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteAPIKeyResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteAPIKeyResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteAPIKeyResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteAPIKeyResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteAPIKeyResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteAPIKeyResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -7768,11 +8169,23 @@ func (r DeleteAPIKeyResponse) ContentType() string {
 	return ""
 }
 
+// ListFeedResponse400Headers the declared response headers of an HTTP 400 response for ListFeed
+type ListFeedResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListFeedResponse429Headers the declared response headers of an HTTP 429 response for ListFeed
 type ListFeedResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// ListFeedResponse500Headers the declared response headers of an HTTP 500 response for ListFeed
+type ListFeedResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // ListFeedResponse503Headers the declared response headers of an HTTP 503 response for ListFeed
@@ -7784,7 +8197,9 @@ type ListFeedResponse503Headers struct {
 
 // ListFeedResponseDefaultHeaders the declared response headers of an HTTP default response for ListFeed
 type ListFeedResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type ListFeedResponse struct {
@@ -7802,8 +8217,12 @@ type ListFeedResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListFeedResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListFeedResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListFeedResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListFeedResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -7869,6 +8288,12 @@ func (r ListFeedResponse) ContentType() string {
 	return ""
 }
 
+// ListImagesResponse400Headers the declared response headers of an HTTP 400 response for ListImages
+type ListImagesResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListImagesResponse401Headers the declared response headers of an HTTP 401 response for ListImages
 type ListImagesResponse401Headers struct {
 	RateLimit       *string
@@ -7889,6 +8314,12 @@ type ListImagesResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// ListImagesResponse500Headers the declared response headers of an HTTP 500 response for ListImages
+type ListImagesResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListImagesResponse503Headers the declared response headers of an HTTP 503 response for ListImages
 type ListImagesResponse503Headers struct {
 	RateLimit       *string
@@ -7898,7 +8329,9 @@ type ListImagesResponse503Headers struct {
 
 // ListImagesResponseDefaultHeaders the declared response headers of an HTTP default response for ListImages
 type ListImagesResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type ListImagesResponse struct {
@@ -7920,12 +8353,16 @@ type ListImagesResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListImagesResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *ListImagesResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListImagesResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListImagesResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListImagesResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListImagesResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -8012,6 +8449,12 @@ type UploadImageResponse201Headers struct {
 	Location *string
 }
 
+// UploadImageResponse400Headers the declared response headers of an HTTP 400 response for UploadImage
+type UploadImageResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UploadImageResponse401Headers the declared response headers of an HTTP 401 response for UploadImage
 type UploadImageResponse401Headers struct {
 	RateLimit       *string
@@ -8025,8 +8468,33 @@ type UploadImageResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// UploadImageResponse408Headers the declared response headers of an HTTP 408 response for UploadImage
+type UploadImageResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UploadImageResponse409Headers the declared response headers of an HTTP 409 response for UploadImage
 type UploadImageResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+// UploadImageResponse413Headers the declared response headers of an HTTP 413 response for UploadImage
+type UploadImageResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// UploadImageResponse415Headers the declared response headers of an HTTP 415 response for UploadImage
+type UploadImageResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// UploadImageResponse422Headers the declared response headers of an HTTP 422 response for UploadImage
+type UploadImageResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -8038,6 +8506,12 @@ type UploadImageResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// UploadImageResponse500Headers the declared response headers of an HTTP 500 response for UploadImage
+type UploadImageResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UploadImageResponse503Headers the declared response headers of an HTTP 503 response for UploadImage
 type UploadImageResponse503Headers struct {
 	RateLimit       *string
@@ -8047,12 +8521,16 @@ type UploadImageResponse503Headers struct {
 
 // UploadImageResponse507Headers the declared response headers of an HTTP 507 response for UploadImage
 type UploadImageResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // UploadImageResponseDefaultHeaders the declared response headers of an HTTP default response for UploadImage
 type UploadImageResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type UploadImageResponse struct {
@@ -8092,14 +8570,26 @@ type UploadImageResponse struct {
 	Headers200 *UploadImageResponse200Headers
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *UploadImageResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *UploadImageResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *UploadImageResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *UploadImageResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UploadImageResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UploadImageResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *UploadImageResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *UploadImageResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *UploadImageResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *UploadImageResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *UploadImageResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *UploadImageResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -8212,6 +8702,12 @@ func (r UploadImageResponse) ContentType() string {
 	return ""
 }
 
+// BulkUpdateImagesResponse400Headers the declared response headers of an HTTP 400 response for BulkUpdateImages
+type BulkUpdateImagesResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // BulkUpdateImagesResponse401Headers the declared response headers of an HTTP 401 response for BulkUpdateImages
 type BulkUpdateImagesResponse401Headers struct {
 	RateLimit       *string
@@ -8225,11 +8721,48 @@ type BulkUpdateImagesResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// BulkUpdateImagesResponse408Headers the declared response headers of an HTTP 408 response for BulkUpdateImages
+type BulkUpdateImagesResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// BulkUpdateImagesResponse409Headers the declared response headers of an HTTP 409 response for BulkUpdateImages
+type BulkUpdateImagesResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+// BulkUpdateImagesResponse413Headers the declared response headers of an HTTP 413 response for BulkUpdateImages
+type BulkUpdateImagesResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// BulkUpdateImagesResponse415Headers the declared response headers of an HTTP 415 response for BulkUpdateImages
+type BulkUpdateImagesResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// BulkUpdateImagesResponse422Headers the declared response headers of an HTTP 422 response for BulkUpdateImages
+type BulkUpdateImagesResponse422Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // BulkUpdateImagesResponse429Headers the declared response headers of an HTTP 429 response for BulkUpdateImages
 type BulkUpdateImagesResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// BulkUpdateImagesResponse500Headers the declared response headers of an HTTP 500 response for BulkUpdateImages
+type BulkUpdateImagesResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // BulkUpdateImagesResponse503Headers the declared response headers of an HTTP 503 response for BulkUpdateImages
@@ -8241,12 +8774,16 @@ type BulkUpdateImagesResponse503Headers struct {
 
 // BulkUpdateImagesResponse507Headers the declared response headers of an HTTP 507 response for BulkUpdateImages
 type BulkUpdateImagesResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // BulkUpdateImagesResponseDefaultHeaders the declared response headers of an HTTP default response for BulkUpdateImages
 type BulkUpdateImagesResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type BulkUpdateImagesResponse struct {
@@ -8262,10 +8799,14 @@ type BulkUpdateImagesResponse struct {
 	ApplicationProblemJSON403 *ForbiddenProblem
 	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
 	ApplicationProblemJSON408 *TimeoutProblem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *ConflictProblem
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *TooLargeProblem
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedProblem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *UnprocessableProblem
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *RateLimitedProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -8276,12 +8817,26 @@ type BulkUpdateImagesResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *BulkUpdateImagesResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *BulkUpdateImagesResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *BulkUpdateImagesResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *BulkUpdateImagesResponse408Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *BulkUpdateImagesResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *BulkUpdateImagesResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *BulkUpdateImagesResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *BulkUpdateImagesResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *BulkUpdateImagesResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *BulkUpdateImagesResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *BulkUpdateImagesResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -8315,6 +8870,11 @@ func (r BulkUpdateImagesResponse) GetApplicationProblemJSON408() *TimeoutProblem
 	return r.ApplicationProblemJSON408
 }
 
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r BulkUpdateImagesResponse) GetApplicationProblemJSON409() *ConflictProblem {
+	return r.ApplicationProblemJSON409
+}
+
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
 func (r BulkUpdateImagesResponse) GetApplicationProblemJSON413() *TooLargeProblem {
 	return r.ApplicationProblemJSON413
@@ -8323,6 +8883,11 @@ func (r BulkUpdateImagesResponse) GetApplicationProblemJSON413() *TooLargeProble
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r BulkUpdateImagesResponse) GetApplicationProblemJSON415() *UnsupportedProblem {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r BulkUpdateImagesResponse) GetApplicationProblemJSON422() *UnprocessableProblem {
+	return r.ApplicationProblemJSON422
 }
 
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
@@ -8379,6 +8944,12 @@ func (r BulkUpdateImagesResponse) ContentType() string {
 	return ""
 }
 
+// DeleteImageResponse400Headers the declared response headers of an HTTP 400 response for DeleteImage
+type DeleteImageResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteImageResponse401Headers the declared response headers of an HTTP 401 response for DeleteImage
 type DeleteImageResponse401Headers struct {
 	RateLimit       *string
@@ -8405,6 +8976,12 @@ type DeleteImageResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteImageResponse500Headers the declared response headers of an HTTP 500 response for DeleteImage
+type DeleteImageResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteImageResponse503Headers the declared response headers of an HTTP 503 response for DeleteImage
 type DeleteImageResponse503Headers struct {
 	RateLimit       *string
@@ -8414,12 +8991,16 @@ type DeleteImageResponse503Headers struct {
 
 // DeleteImageResponse507Headers the declared response headers of an HTTP 507 response for DeleteImage
 type DeleteImageResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteImageResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteImage
 type DeleteImageResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteImageResponse struct {
@@ -8447,6 +9028,8 @@ type DeleteImageResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteImageResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteImageResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
@@ -8455,6 +9038,8 @@ type DeleteImageResponse struct {
 	Headers412 *DeleteImageResponse412Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteImageResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteImageResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteImageResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -8557,6 +9142,12 @@ type GetImageResponse304Headers struct {
 	ETag *string
 }
 
+// GetImageResponse400Headers the declared response headers of an HTTP 400 response for GetImage
+type GetImageResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetImageResponse401Headers the declared response headers of an HTTP 401 response for GetImage
 type GetImageResponse401Headers struct {
 	RateLimit       *string
@@ -8577,6 +9168,12 @@ type GetImageResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetImageResponse500Headers the declared response headers of an HTTP 500 response for GetImage
+type GetImageResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetImageResponse503Headers the declared response headers of an HTTP 503 response for GetImage
 type GetImageResponse503Headers struct {
 	RateLimit       *string
@@ -8586,7 +9183,9 @@ type GetImageResponse503Headers struct {
 
 // GetImageResponseDefaultHeaders the declared response headers of an HTTP default response for GetImage
 type GetImageResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetImageResponse struct {
@@ -8616,12 +9215,16 @@ type GetImageResponse struct {
 	Headers200 *GetImageResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetImageResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetImageResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetImageResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *GetImageResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetImageResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetImageResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetImageResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -8712,6 +9315,12 @@ type UpdateImageResponse200Headers struct {
 	ETag *string
 }
 
+// UpdateImageResponse400Headers the declared response headers of an HTTP 400 response for UpdateImage
+type UpdateImageResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UpdateImageResponse401Headers the declared response headers of an HTTP 401 response for UpdateImage
 type UpdateImageResponse401Headers struct {
 	RateLimit       *string
@@ -8725,8 +9334,26 @@ type UpdateImageResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// UpdateImageResponse408Headers the declared response headers of an HTTP 408 response for UpdateImage
+type UpdateImageResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UpdateImageResponse412Headers the declared response headers of an HTTP 412 response for UpdateImage
 type UpdateImageResponse412Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// UpdateImageResponse413Headers the declared response headers of an HTTP 413 response for UpdateImage
+type UpdateImageResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// UpdateImageResponse415Headers the declared response headers of an HTTP 415 response for UpdateImage
+type UpdateImageResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -8738,6 +9365,12 @@ type UpdateImageResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// UpdateImageResponse500Headers the declared response headers of an HTTP 500 response for UpdateImage
+type UpdateImageResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UpdateImageResponse503Headers the declared response headers of an HTTP 503 response for UpdateImage
 type UpdateImageResponse503Headers struct {
 	RateLimit       *string
@@ -8747,12 +9380,16 @@ type UpdateImageResponse503Headers struct {
 
 // UpdateImageResponse507Headers the declared response headers of an HTTP 507 response for UpdateImage
 type UpdateImageResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // UpdateImageResponseDefaultHeaders the declared response headers of an HTTP default response for UpdateImage
 type UpdateImageResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type UpdateImageResponse struct {
@@ -8790,14 +9427,24 @@ type UpdateImageResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *UpdateImageResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *UpdateImageResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *UpdateImageResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *UpdateImageResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateImageResponse408Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *UpdateImageResponse412Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *UpdateImageResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *UpdateImageResponse415Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *UpdateImageResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *UpdateImageResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *UpdateImageResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -8910,6 +9557,12 @@ func (r UpdateImageResponse) ContentType() string {
 	return ""
 }
 
+// CreateImageLinkResponse400Headers the declared response headers of an HTTP 400 response for CreateImageLink
+type CreateImageLinkResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateImageLinkResponse401Headers the declared response headers of an HTTP 401 response for CreateImageLink
 type CreateImageLinkResponse401Headers struct {
 	RateLimit       *string
@@ -8923,11 +9576,35 @@ type CreateImageLinkResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// CreateImageLinkResponse408Headers the declared response headers of an HTTP 408 response for CreateImageLink
+type CreateImageLinkResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateImageLinkResponse413Headers the declared response headers of an HTTP 413 response for CreateImageLink
+type CreateImageLinkResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateImageLinkResponse415Headers the declared response headers of an HTTP 415 response for CreateImageLink
+type CreateImageLinkResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateImageLinkResponse429Headers the declared response headers of an HTTP 429 response for CreateImageLink
 type CreateImageLinkResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// CreateImageLinkResponse500Headers the declared response headers of an HTTP 500 response for CreateImageLink
+type CreateImageLinkResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // CreateImageLinkResponse503Headers the declared response headers of an HTTP 503 response for CreateImageLink
@@ -8939,12 +9616,16 @@ type CreateImageLinkResponse503Headers struct {
 
 // CreateImageLinkResponse507Headers the declared response headers of an HTTP 507 response for CreateImageLink
 type CreateImageLinkResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CreateImageLinkResponseDefaultHeaders the declared response headers of an HTTP default response for CreateImageLink
 type CreateImageLinkResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CreateImageLinkResponse struct {
@@ -8978,12 +9659,22 @@ type CreateImageLinkResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateImageLinkResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateImageLinkResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateImageLinkResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateImageLinkResponse408Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateImageLinkResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateImageLinkResponse415Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateImageLinkResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateImageLinkResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateImageLinkResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -9091,6 +9782,12 @@ func (r CreateImageLinkResponse) ContentType() string {
 	return ""
 }
 
+// CreateImageVariantsResponse400Headers the declared response headers of an HTTP 400 response for CreateImageVariants
+type CreateImageVariantsResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateImageVariantsResponse401Headers the declared response headers of an HTTP 401 response for CreateImageVariants
 type CreateImageVariantsResponse401Headers struct {
 	RateLimit       *string
@@ -9104,11 +9801,35 @@ type CreateImageVariantsResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// CreateImageVariantsResponse408Headers the declared response headers of an HTTP 408 response for CreateImageVariants
+type CreateImageVariantsResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateImageVariantsResponse413Headers the declared response headers of an HTTP 413 response for CreateImageVariants
+type CreateImageVariantsResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateImageVariantsResponse415Headers the declared response headers of an HTTP 415 response for CreateImageVariants
+type CreateImageVariantsResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateImageVariantsResponse429Headers the declared response headers of an HTTP 429 response for CreateImageVariants
 type CreateImageVariantsResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// CreateImageVariantsResponse500Headers the declared response headers of an HTTP 500 response for CreateImageVariants
+type CreateImageVariantsResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // CreateImageVariantsResponse503Headers the declared response headers of an HTTP 503 response for CreateImageVariants
@@ -9120,12 +9841,16 @@ type CreateImageVariantsResponse503Headers struct {
 
 // CreateImageVariantsResponse507Headers the declared response headers of an HTTP 507 response for CreateImageVariants
 type CreateImageVariantsResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CreateImageVariantsResponseDefaultHeaders the declared response headers of an HTTP default response for CreateImageVariants
 type CreateImageVariantsResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CreateImageVariantsResponse struct {
@@ -9159,12 +9884,22 @@ type CreateImageVariantsResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateImageVariantsResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateImageVariantsResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateImageVariantsResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateImageVariantsResponse408Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateImageVariantsResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateImageVariantsResponse415Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateImageVariantsResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateImageVariantsResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateImageVariantsResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -9284,11 +10019,23 @@ type GetInstanceResponse304Headers struct {
 	ETag         *string
 }
 
+// GetInstanceResponse400Headers the declared response headers of an HTTP 400 response for GetInstance
+type GetInstanceResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetInstanceResponse429Headers the declared response headers of an HTTP 429 response for GetInstance
 type GetInstanceResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// GetInstanceResponse500Headers the declared response headers of an HTTP 500 response for GetInstance
+type GetInstanceResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // GetInstanceResponse503Headers the declared response headers of an HTTP 503 response for GetInstance
@@ -9300,7 +10047,9 @@ type GetInstanceResponse503Headers struct {
 
 // GetInstanceResponseDefaultHeaders the declared response headers of an HTTP default response for GetInstance
 type GetInstanceResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetInstanceResponse struct {
@@ -9322,8 +10071,12 @@ type GetInstanceResponse struct {
 	Headers200 *GetInstanceResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetInstanceResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetInstanceResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetInstanceResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetInstanceResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetInstanceResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -9394,6 +10147,12 @@ type DeleteSessionsResponse204Headers struct {
 	SetCookie *string
 }
 
+// DeleteSessionsResponse400Headers the declared response headers of an HTTP 400 response for DeleteSessions
+type DeleteSessionsResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteSessionsResponse401Headers the declared response headers of an HTTP 401 response for DeleteSessions
 type DeleteSessionsResponse401Headers struct {
 	RateLimit       *string
@@ -9414,6 +10173,12 @@ type DeleteSessionsResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteSessionsResponse500Headers the declared response headers of an HTTP 500 response for DeleteSessions
+type DeleteSessionsResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteSessionsResponse503Headers the declared response headers of an HTTP 503 response for DeleteSessions
 type DeleteSessionsResponse503Headers struct {
 	RateLimit       *string
@@ -9423,12 +10188,16 @@ type DeleteSessionsResponse503Headers struct {
 
 // DeleteSessionsResponse507Headers the declared response headers of an HTTP 507 response for DeleteSessions
 type DeleteSessionsResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteSessionsResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteSessions
 type DeleteSessionsResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteSessionsResponse struct {
@@ -9452,12 +10221,16 @@ type DeleteSessionsResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *DeleteSessionsResponse204Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteSessionsResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteSessionsResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteSessionsResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteSessionsResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteSessionsResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteSessionsResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -9535,6 +10308,12 @@ func (r DeleteSessionsResponse) ContentType() string {
 	return ""
 }
 
+// ListSessionsResponse400Headers the declared response headers of an HTTP 400 response for ListSessions
+type ListSessionsResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListSessionsResponse401Headers the declared response headers of an HTTP 401 response for ListSessions
 type ListSessionsResponse401Headers struct {
 	RateLimit       *string
@@ -9555,6 +10334,12 @@ type ListSessionsResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// ListSessionsResponse500Headers the declared response headers of an HTTP 500 response for ListSessions
+type ListSessionsResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListSessionsResponse503Headers the declared response headers of an HTTP 503 response for ListSessions
 type ListSessionsResponse503Headers struct {
 	RateLimit       *string
@@ -9564,7 +10349,9 @@ type ListSessionsResponse503Headers struct {
 
 // ListSessionsResponseDefaultHeaders the declared response headers of an HTTP default response for ListSessions
 type ListSessionsResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type ListSessionsResponse struct {
@@ -9586,12 +10373,16 @@ type ListSessionsResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListSessionsResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *ListSessionsResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListSessionsResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListSessionsResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListSessionsResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListSessionsResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -9675,6 +10466,12 @@ type CreateSessionResponse201Headers struct {
 	SetCookie       *string
 }
 
+// CreateSessionResponse400Headers the declared response headers of an HTTP 400 response for CreateSession
+type CreateSessionResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateSessionResponse401Headers the declared response headers of an HTTP 401 response for CreateSession
 type CreateSessionResponse401Headers struct {
 	RateLimit       *string
@@ -9688,8 +10485,33 @@ type CreateSessionResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// CreateSessionResponse408Headers the declared response headers of an HTTP 408 response for CreateSession
+type CreateSessionResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateSessionResponse409Headers the declared response headers of an HTTP 409 response for CreateSession
 type CreateSessionResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+// CreateSessionResponse413Headers the declared response headers of an HTTP 413 response for CreateSession
+type CreateSessionResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateSessionResponse415Headers the declared response headers of an HTTP 415 response for CreateSession
+type CreateSessionResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateSessionResponse422Headers the declared response headers of an HTTP 422 response for CreateSession
+type CreateSessionResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -9701,6 +10523,12 @@ type CreateSessionResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// CreateSessionResponse500Headers the declared response headers of an HTTP 500 response for CreateSession
+type CreateSessionResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateSessionResponse503Headers the declared response headers of an HTTP 503 response for CreateSession
 type CreateSessionResponse503Headers struct {
 	RateLimit       *string
@@ -9710,12 +10538,16 @@ type CreateSessionResponse503Headers struct {
 
 // CreateSessionResponse507Headers the declared response headers of an HTTP 507 response for CreateSession
 type CreateSessionResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CreateSessionResponseDefaultHeaders the declared response headers of an HTTP default response for CreateSession
 type CreateSessionResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CreateSessionResponse struct {
@@ -9751,14 +10583,26 @@ type CreateSessionResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateSessionResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateSessionResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateSessionResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateSessionResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateSessionResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateSessionResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateSessionResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateSessionResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreateSessionResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateSessionResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateSessionResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateSessionResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -9871,6 +10715,12 @@ type DeleteCurrentSessionResponse204Headers struct {
 	SetCookie *string
 }
 
+// DeleteCurrentSessionResponse400Headers the declared response headers of an HTTP 400 response for DeleteCurrentSession
+type DeleteCurrentSessionResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteCurrentSessionResponse401Headers the declared response headers of an HTTP 401 response for DeleteCurrentSession
 type DeleteCurrentSessionResponse401Headers struct {
 	RateLimit       *string
@@ -9891,6 +10741,12 @@ type DeleteCurrentSessionResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteCurrentSessionResponse500Headers the declared response headers of an HTTP 500 response for DeleteCurrentSession
+type DeleteCurrentSessionResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteCurrentSessionResponse503Headers the declared response headers of an HTTP 503 response for DeleteCurrentSession
 type DeleteCurrentSessionResponse503Headers struct {
 	RateLimit       *string
@@ -9900,12 +10756,16 @@ type DeleteCurrentSessionResponse503Headers struct {
 
 // DeleteCurrentSessionResponse507Headers the declared response headers of an HTTP 507 response for DeleteCurrentSession
 type DeleteCurrentSessionResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteCurrentSessionResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteCurrentSession
 type DeleteCurrentSessionResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteCurrentSessionResponse struct {
@@ -9929,12 +10789,16 @@ type DeleteCurrentSessionResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *DeleteCurrentSessionResponse204Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteCurrentSessionResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteCurrentSessionResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteCurrentSessionResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteCurrentSessionResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteCurrentSessionResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteCurrentSessionResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -10017,6 +10881,12 @@ type DeleteSessionResponse204Headers struct {
 	SetCookie *string
 }
 
+// DeleteSessionResponse400Headers the declared response headers of an HTTP 400 response for DeleteSession
+type DeleteSessionResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteSessionResponse401Headers the declared response headers of an HTTP 401 response for DeleteSession
 type DeleteSessionResponse401Headers struct {
 	RateLimit       *string
@@ -10037,6 +10907,12 @@ type DeleteSessionResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteSessionResponse500Headers the declared response headers of an HTTP 500 response for DeleteSession
+type DeleteSessionResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteSessionResponse503Headers the declared response headers of an HTTP 503 response for DeleteSession
 type DeleteSessionResponse503Headers struct {
 	RateLimit       *string
@@ -10046,12 +10922,16 @@ type DeleteSessionResponse503Headers struct {
 
 // DeleteSessionResponse507Headers the declared response headers of an HTTP 507 response for DeleteSession
 type DeleteSessionResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteSessionResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteSession
 type DeleteSessionResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteSessionResponse struct {
@@ -10077,12 +10957,16 @@ type DeleteSessionResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *DeleteSessionResponse204Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteSessionResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteSessionResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteSessionResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteSessionResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteSessionResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteSessionResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -10167,7 +11051,16 @@ func (r DeleteSessionResponse) ContentType() string {
 
 // CreateUploadResponse201Headers the declared response headers of an HTTP 201 response for CreateUpload
 type CreateUploadResponse201Headers struct {
-	Location *string
+	ETag            *string
+	Location        *string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateUploadResponse400Headers the declared response headers of an HTTP 400 response for CreateUpload
+type CreateUploadResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // CreateUploadResponse401Headers the declared response headers of an HTTP 401 response for CreateUpload
@@ -10183,8 +11076,33 @@ type CreateUploadResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// CreateUploadResponse408Headers the declared response headers of an HTTP 408 response for CreateUpload
+type CreateUploadResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateUploadResponse409Headers the declared response headers of an HTTP 409 response for CreateUpload
 type CreateUploadResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+// CreateUploadResponse413Headers the declared response headers of an HTTP 413 response for CreateUpload
+type CreateUploadResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateUploadResponse415Headers the declared response headers of an HTTP 415 response for CreateUpload
+type CreateUploadResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateUploadResponse422Headers the declared response headers of an HTTP 422 response for CreateUpload
+type CreateUploadResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -10196,6 +11114,12 @@ type CreateUploadResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// CreateUploadResponse500Headers the declared response headers of an HTTP 500 response for CreateUpload
+type CreateUploadResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateUploadResponse503Headers the declared response headers of an HTTP 503 response for CreateUpload
 type CreateUploadResponse503Headers struct {
 	RateLimit       *string
@@ -10205,12 +11129,16 @@ type CreateUploadResponse503Headers struct {
 
 // CreateUploadResponse507Headers the declared response headers of an HTTP 507 response for CreateUpload
 type CreateUploadResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CreateUploadResponseDefaultHeaders the declared response headers of an HTTP default response for CreateUpload
 type CreateUploadResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CreateUploadResponse struct {
@@ -10246,14 +11174,26 @@ type CreateUploadResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateUploadResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateUploadResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateUploadResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateUploadResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateUploadResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateUploadResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateUploadResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreateUploadResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateUploadResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateUploadResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateUploadResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -10361,6 +11301,12 @@ func (r CreateUploadResponse) ContentType() string {
 	return ""
 }
 
+// DeleteUploadResponse400Headers the declared response headers of an HTTP 400 response for DeleteUpload
+type DeleteUploadResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteUploadResponse401Headers the declared response headers of an HTTP 401 response for DeleteUpload
 type DeleteUploadResponse401Headers struct {
 	RateLimit       *string
@@ -10374,11 +11320,23 @@ type DeleteUploadResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// DeleteUploadResponse412Headers the declared response headers of an HTTP 412 response for DeleteUpload
+type DeleteUploadResponse412Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteUploadResponse429Headers the declared response headers of an HTTP 429 response for DeleteUpload
 type DeleteUploadResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// DeleteUploadResponse500Headers the declared response headers of an HTTP 500 response for DeleteUpload
+type DeleteUploadResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // DeleteUploadResponse503Headers the declared response headers of an HTTP 503 response for DeleteUpload
@@ -10390,12 +11348,16 @@ type DeleteUploadResponse503Headers struct {
 
 // DeleteUploadResponse507Headers the declared response headers of an HTTP 507 response for DeleteUpload
 type DeleteUploadResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteUploadResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteUpload
 type DeleteUploadResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteUploadResponse struct {
@@ -10409,6 +11371,8 @@ type DeleteUploadResponse struct {
 	ApplicationProblemJSON403 *ForbiddenProblem
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFoundProblem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *PreconditionFailedProblem
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *RateLimitedProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -10419,12 +11383,18 @@ type DeleteUploadResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteUploadResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteUploadResponse403Headers
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *DeleteUploadResponse412Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteUploadResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteUploadResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteUploadResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -10451,6 +11421,11 @@ func (r DeleteUploadResponse) GetApplicationProblemJSON403() *ForbiddenProblem {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r DeleteUploadResponse) GetApplicationProblemJSON404() *NotFoundProblem {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r DeleteUploadResponse) GetApplicationProblemJSON412() *PreconditionFailedProblem {
+	return r.ApplicationProblemJSON412
 }
 
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
@@ -10509,7 +11484,19 @@ func (r DeleteUploadResponse) ContentType() string {
 
 // GetUploadResponse200Headers the declared response headers of an HTTP 200 response for GetUpload
 type GetUploadResponse200Headers struct {
+	ETag         *string
 	UploadOffset *int64
+}
+
+// GetUploadResponse304Headers the declared response headers of an HTTP 304 response for GetUpload
+type GetUploadResponse304Headers struct {
+	ETag *string
+}
+
+// GetUploadResponse400Headers the declared response headers of an HTTP 400 response for GetUpload
+type GetUploadResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // GetUploadResponse401Headers the declared response headers of an HTTP 401 response for GetUpload
@@ -10532,6 +11519,12 @@ type GetUploadResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetUploadResponse500Headers the declared response headers of an HTTP 500 response for GetUpload
+type GetUploadResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetUploadResponse503Headers the declared response headers of an HTTP 503 response for GetUpload
 type GetUploadResponse503Headers struct {
 	RateLimit       *string
@@ -10541,7 +11534,9 @@ type GetUploadResponse503Headers struct {
 
 // GetUploadResponseDefaultHeaders the declared response headers of an HTTP default response for GetUpload
 type GetUploadResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetUploadResponse struct {
@@ -10567,12 +11562,18 @@ type GetUploadResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetUploadResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetUploadResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetUploadResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *GetUploadResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetUploadResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetUploadResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetUploadResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -10655,7 +11656,14 @@ func (r GetUploadResponse) ContentType() string {
 
 // AppendUploadResponse200Headers the declared response headers of an HTTP 200 response for AppendUpload
 type AppendUploadResponse200Headers struct {
+	ETag         *string
 	UploadOffset *int64
+}
+
+// AppendUploadResponse400Headers the declared response headers of an HTTP 400 response for AppendUpload
+type AppendUploadResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // AppendUploadResponse401Headers the declared response headers of an HTTP 401 response for AppendUpload
@@ -10671,9 +11679,33 @@ type AppendUploadResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// AppendUploadResponse408Headers the declared response headers of an HTTP 408 response for AppendUpload
+type AppendUploadResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // AppendUploadResponse409Headers the declared response headers of an HTTP 409 response for AppendUpload
 type AppendUploadResponse409Headers struct {
 	UploadOffset *int64
+}
+
+// AppendUploadResponse413Headers the declared response headers of an HTTP 413 response for AppendUpload
+type AppendUploadResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// AppendUploadResponse415Headers the declared response headers of an HTTP 415 response for AppendUpload
+type AppendUploadResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// AppendUploadResponse422Headers the declared response headers of an HTTP 422 response for AppendUpload
+type AppendUploadResponse422Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // AppendUploadResponse429Headers the declared response headers of an HTTP 429 response for AppendUpload
@@ -10681,6 +11713,12 @@ type AppendUploadResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// AppendUploadResponse500Headers the declared response headers of an HTTP 500 response for AppendUpload
+type AppendUploadResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // AppendUploadResponse503Headers the declared response headers of an HTTP 503 response for AppendUpload
@@ -10692,12 +11730,16 @@ type AppendUploadResponse503Headers struct {
 
 // AppendUploadResponse507Headers the declared response headers of an HTTP 507 response for AppendUpload
 type AppendUploadResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // AppendUploadResponseDefaultHeaders the declared response headers of an HTTP default response for AppendUpload
 type AppendUploadResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type AppendUploadResponse struct {
@@ -10735,14 +11777,26 @@ type AppendUploadResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *AppendUploadResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *AppendUploadResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *AppendUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *AppendUploadResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *AppendUploadResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *AppendUploadResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *AppendUploadResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *AppendUploadResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *AppendUploadResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *AppendUploadResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *AppendUploadResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *AppendUploadResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -10866,6 +11920,12 @@ type CompleteUploadResponse201Headers struct {
 	Location *string
 }
 
+// CompleteUploadResponse400Headers the declared response headers of an HTTP 400 response for CompleteUpload
+type CompleteUploadResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CompleteUploadResponse401Headers the declared response headers of an HTTP 401 response for CompleteUpload
 type CompleteUploadResponse401Headers struct {
 	RateLimit       *string
@@ -10879,9 +11939,33 @@ type CompleteUploadResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// CompleteUploadResponse408Headers the declared response headers of an HTTP 408 response for CompleteUpload
+type CompleteUploadResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CompleteUploadResponse409Headers the declared response headers of an HTTP 409 response for CompleteUpload
 type CompleteUploadResponse409Headers struct {
 	RetryAfter *int32
+}
+
+// CompleteUploadResponse413Headers the declared response headers of an HTTP 413 response for CompleteUpload
+type CompleteUploadResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CompleteUploadResponse415Headers the declared response headers of an HTTP 415 response for CompleteUpload
+type CompleteUploadResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CompleteUploadResponse422Headers the declared response headers of an HTTP 422 response for CompleteUpload
+type CompleteUploadResponse422Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // CompleteUploadResponse429Headers the declared response headers of an HTTP 429 response for CompleteUpload
@@ -10889,6 +11973,12 @@ type CompleteUploadResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// CompleteUploadResponse500Headers the declared response headers of an HTTP 500 response for CompleteUpload
+type CompleteUploadResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // CompleteUploadResponse503Headers the declared response headers of an HTTP 503 response for CompleteUpload
@@ -10900,12 +11990,16 @@ type CompleteUploadResponse503Headers struct {
 
 // CompleteUploadResponse507Headers the declared response headers of an HTTP 507 response for CompleteUpload
 type CompleteUploadResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CompleteUploadResponseDefaultHeaders the declared response headers of an HTTP default response for CompleteUpload
 type CompleteUploadResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CompleteUploadResponse struct {
@@ -10947,14 +12041,26 @@ type CompleteUploadResponse struct {
 	Headers200 *CompleteUploadResponse200Headers
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CompleteUploadResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CompleteUploadResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CompleteUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CompleteUploadResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CompleteUploadResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CompleteUploadResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CompleteUploadResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CompleteUploadResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CompleteUploadResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CompleteUploadResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CompleteUploadResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CompleteUploadResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -11072,6 +12178,12 @@ func (r CompleteUploadResponse) ContentType() string {
 	return ""
 }
 
+// GetDocsResponse400Headers the declared response headers of an HTTP 400 response for GetDocs
+type GetDocsResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetDocsResponse429Headers the declared response headers of an HTTP 429 response for GetDocs
 type GetDocsResponse429Headers struct {
 	RateLimit       *string
@@ -11079,9 +12191,17 @@ type GetDocsResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetDocsResponse500Headers the declared response headers of an HTTP 500 response for GetDocs
+type GetDocsResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetDocsResponseDefaultHeaders the declared response headers of an HTTP default response for GetDocs
 type GetDocsResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetDocsResponse struct {
@@ -11095,8 +12215,12 @@ type GetDocsResponse struct {
 	ApplicationProblemJSON500 *InternalProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetDocsResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetDocsResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetDocsResponse500Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetDocsResponseDefaultHeaders
 }
@@ -11150,6 +12274,12 @@ func (r GetDocsResponse) ContentType() string {
 	return ""
 }
 
+// GetHealthResponse400Headers the declared response headers of an HTTP 400 response for GetHealth
+type GetHealthResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetHealthResponse429Headers the declared response headers of an HTTP 429 response for GetHealth
 type GetHealthResponse429Headers struct {
 	RateLimit       *string
@@ -11157,9 +12287,17 @@ type GetHealthResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetHealthResponse500Headers the declared response headers of an HTTP 500 response for GetHealth
+type GetHealthResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetHealthResponseDefaultHeaders the declared response headers of an HTTP default response for GetHealth
 type GetHealthResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetHealthResponse struct {
@@ -11175,8 +12313,12 @@ type GetHealthResponse struct {
 	ApplicationProblemJSON500 *InternalProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetHealthResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetHealthResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetHealthResponse500Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetHealthResponseDefaultHeaders
 }
@@ -11264,6 +12406,12 @@ type GetFileResponse304Headers struct {
 	ETag *string
 }
 
+// GetFileResponse400Headers the declared response headers of an HTTP 400 response for GetFile
+type GetFileResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetFileResponse401Headers the declared response headers of an HTTP 401 response for GetFile
 type GetFileResponse401Headers struct {
 	RateLimit       *string
@@ -11288,11 +12436,23 @@ type GetFileResponse416Headers struct {
 	ContentRange *string
 }
 
+// GetFileResponse422Headers the declared response headers of an HTTP 422 response for GetFile
+type GetFileResponse422Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetFileResponse429Headers the declared response headers of an HTTP 429 response for GetFile
 type GetFileResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// GetFileResponse500Headers the declared response headers of an HTTP 500 response for GetFile
+type GetFileResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // GetFileResponse503Headers the declared response headers of an HTTP 503 response for GetFile
@@ -11304,12 +12464,16 @@ type GetFileResponse503Headers struct {
 
 // GetFileResponse507Headers the declared response headers of an HTTP 507 response for GetFile
 type GetFileResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // GetFileResponseDefaultHeaders the declared response headers of an HTTP default response for GetFile
 type GetFileResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetFileResponse struct {
@@ -11347,6 +12511,8 @@ type GetFileResponse struct {
 	Headers206 *GetFileResponse206Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetFileResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetFileResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetFileResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
@@ -11355,8 +12521,12 @@ type GetFileResponse struct {
 	Headers412 *GetFileResponse412Headers
 	// Headers416 the parsed response headers for an HTTP 416 response
 	Headers416 *GetFileResponse416Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *GetFileResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetFileResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetFileResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetFileResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -11465,11 +12635,23 @@ type GetOEmbedResponse200Headers struct {
 	CacheControl             *string
 }
 
+// GetOEmbedResponse400Headers the declared response headers of an HTTP 400 response for GetOEmbed
+type GetOEmbedResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetOEmbedResponse429Headers the declared response headers of an HTTP 429 response for GetOEmbed
 type GetOEmbedResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// GetOEmbedResponse500Headers the declared response headers of an HTTP 500 response for GetOEmbed
+type GetOEmbedResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // GetOEmbedResponse503Headers the declared response headers of an HTTP 503 response for GetOEmbed
@@ -11481,7 +12663,9 @@ type GetOEmbedResponse503Headers struct {
 
 // GetOEmbedResponseDefaultHeaders the declared response headers of an HTTP default response for GetOEmbed
 type GetOEmbedResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetOEmbedResponse struct {
@@ -11509,8 +12693,12 @@ type GetOEmbedResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetOEmbedResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetOEmbedResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetOEmbedResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetOEmbedResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetOEmbedResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -11606,6 +12794,12 @@ type GetContractJSONResponse304Headers struct {
 	ETag *string
 }
 
+// GetContractJSONResponse400Headers the declared response headers of an HTTP 400 response for GetContractJSON
+type GetContractJSONResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetContractJSONResponse429Headers the declared response headers of an HTTP 429 response for GetContractJSON
 type GetContractJSONResponse429Headers struct {
 	RateLimit       *string
@@ -11613,9 +12807,17 @@ type GetContractJSONResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetContractJSONResponse500Headers the declared response headers of an HTTP 500 response for GetContractJSON
+type GetContractJSONResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetContractJSONResponseDefaultHeaders the declared response headers of an HTTP default response for GetContractJSON
 type GetContractJSONResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetContractJSONResponse struct {
@@ -11635,8 +12837,12 @@ type GetContractJSONResponse struct {
 	Headers200 *GetContractJSONResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetContractJSONResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetContractJSONResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetContractJSONResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetContractJSONResponse500Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetContractJSONResponseDefaultHeaders
 }
@@ -11705,6 +12911,12 @@ type GetContractYAMLResponse304Headers struct {
 	ETag *string
 }
 
+// GetContractYAMLResponse400Headers the declared response headers of an HTTP 400 response for GetContractYAML
+type GetContractYAMLResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetContractYAMLResponse429Headers the declared response headers of an HTTP 429 response for GetContractYAML
 type GetContractYAMLResponse429Headers struct {
 	RateLimit       *string
@@ -11712,9 +12924,17 @@ type GetContractYAMLResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetContractYAMLResponse500Headers the declared response headers of an HTTP 500 response for GetContractYAML
+type GetContractYAMLResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetContractYAMLResponseDefaultHeaders the declared response headers of an HTTP default response for GetContractYAML
 type GetContractYAMLResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetContractYAMLResponse struct {
@@ -11734,8 +12954,12 @@ type GetContractYAMLResponse struct {
 	Headers200 *GetContractYAMLResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetContractYAMLResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetContractYAMLResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetContractYAMLResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetContractYAMLResponse500Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetContractYAMLResponseDefaultHeaders
 }
@@ -11794,6 +13018,12 @@ func (r GetContractYAMLResponse) ContentType() string {
 	return ""
 }
 
+// GetReadinessResponse400Headers the declared response headers of an HTTP 400 response for GetReadiness
+type GetReadinessResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetReadinessResponse429Headers the declared response headers of an HTTP 429 response for GetReadiness
 type GetReadinessResponse429Headers struct {
 	RateLimit       *string
@@ -11801,9 +13031,17 @@ type GetReadinessResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetReadinessResponse500Headers the declared response headers of an HTTP 500 response for GetReadiness
+type GetReadinessResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetReadinessResponseDefaultHeaders the declared response headers of an HTTP default response for GetReadiness
 type GetReadinessResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetReadinessResponse struct {
@@ -11821,8 +13059,12 @@ type GetReadinessResponse struct {
 	JSON503 *Readiness
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetReadinessResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetReadinessResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetReadinessResponse500Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetReadinessResponseDefaultHeaders
 }
@@ -11922,8 +13164,10 @@ func (c *ClientWithResponses) GetAccountWithResponse(ctx context.Context, params
 // UpdateAccountWithBodyWithResponse Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session. A new
-// `name` changes the address of the person's page (409 when it is taken). Takes a session only, never an API key.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
+// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
+// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
+// only, never an API key.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11939,8 +13183,10 @@ func (c *ClientWithResponses) UpdateAccountWithBodyWithResponse(ctx context.Cont
 // UpdateAccountWithApplicationMergePatchPlusJSONBodyWithResponse Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session. A new
-// `name` changes the address of the person's page (409 when it is taken). Takes a session only, never an API key.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
+// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
+// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
+// only, never an API key.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11961,8 +13207,8 @@ func (c *ClientWithResponses) UpdateAccountWithApplicationMergePatchPlusJSONBody
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/account/usage (the `GetAccountUsage` operationId).
-func (c *ClientWithResponses) GetAccountUsageWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetAccountUsageResponse, error) {
-	rsp, err := c.GetAccountUsage(ctx, reqEditors...)
+func (c *ClientWithResponses) GetAccountUsageWithResponse(ctx context.Context, params *GetAccountUsageParams, reqEditors ...RequestEditorFn) (*GetAccountUsageResponse, error) {
+	rsp, err := c.GetAccountUsage(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -12169,13 +13415,14 @@ func (c *ClientWithResponses) UploadImageWithBodyWithResponse(ctx context.Contex
 //
 // Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
 // that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility.
+// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+// that the pictures are no longer there.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-func (c *ClientWithResponses) BulkUpdateImagesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error) {
-	rsp, err := c.BulkUpdateImagesWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) BulkUpdateImagesWithBodyWithResponse(ctx context.Context, params *BulkUpdateImagesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error) {
+	rsp, err := c.BulkUpdateImagesWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -12186,13 +13433,14 @@ func (c *ClientWithResponses) BulkUpdateImagesWithBodyWithResponse(ctx context.C
 //
 // Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
 // that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility.
+// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+// that the pictures are no longer there.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-func (c *ClientWithResponses) BulkUpdateImagesWithResponse(ctx context.Context, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error) {
-	rsp, err := c.BulkUpdateImages(ctx, body, reqEditors...)
+func (c *ClientWithResponses) BulkUpdateImagesWithResponse(ctx context.Context, params *BulkUpdateImagesParams, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error) {
+	rsp, err := c.BulkUpdateImages(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -12512,8 +13760,8 @@ func (c *ClientWithResponses) CreateUploadWithResponse(ctx context.Context, para
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api/v1/uploads/{id} (the `DeleteUpload` operationId).
-func (c *ClientWithResponses) DeleteUploadWithResponse(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*DeleteUploadResponse, error) {
-	rsp, err := c.DeleteUpload(ctx, id, reqEditors...)
+func (c *ClientWithResponses) DeleteUploadWithResponse(ctx context.Context, id ResourceID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*DeleteUploadResponse, error) {
+	rsp, err := c.DeleteUpload(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -12528,8 +13776,8 @@ func (c *ClientWithResponses) DeleteUploadWithResponse(ctx context.Context, id R
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/uploads/{id} (the `GetUpload` operationId).
-func (c *ClientWithResponses) GetUploadWithResponse(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*GetUploadResponse, error) {
-	rsp, err := c.GetUpload(ctx, id, reqEditors...)
+func (c *ClientWithResponses) GetUploadWithResponse(ctx context.Context, id ResourceID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*GetUploadResponse, error) {
+	rsp, err := c.GetUpload(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -12819,6 +14067,23 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers DeleteAccountResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteAccountResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -12876,6 +14141,13 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 412:
 		var headers DeleteAccountResponse412Headers
@@ -12918,6 +14190,23 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteAccountResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteAccountResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -12944,6 +14233,20 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteAccountResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -12960,6 +14263,20 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13063,6 +14380,23 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetAccountResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetAccountResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13128,6 +14462,23 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetAccountResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetAccountResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13160,6 +14511,20 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13306,6 +14671,23 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers UpdateAccountResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers UpdateAccountResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13347,6 +14729,23 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateAccountResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdateAccountResponse409Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13362,6 +14761,13 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
 		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 412:
@@ -13381,6 +14787,40 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers412 = &headers
+	case rsp.StatusCode == 413:
+		var headers UpdateAccountResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers UpdateAccountResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
 		var headers UpdateAccountResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13405,6 +14845,23 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers UpdateAccountResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers UpdateAccountResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13431,6 +14888,20 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers UpdateAccountResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -13447,6 +14918,20 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13474,6 +14959,9 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest BadRequestProblem
@@ -13527,6 +15015,43 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers GetAccountUsageResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetAccountUsageResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetAccountUsageResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetAccountUsageResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13592,6 +15117,23 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetAccountUsageResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetAccountUsageResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13624,6 +15166,20 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13770,6 +15326,23 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreateAccountResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 403:
 		var headers CreateAccountResponse403Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13787,6 +15360,23 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateAccountResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateAccountResponse409Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13803,7 +15393,65 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateAccountResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateAccountResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreateAccountResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateAccountResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13828,6 +15476,23 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateAccountResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateAccountResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13854,6 +15519,20 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateAccountResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -13870,6 +15549,20 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13943,6 +15636,23 @@ func ParseListAccountImagesResponse(rsp *http.Response) (*ListAccountImagesRespo
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers ListAccountImagesResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListAccountImagesResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13967,6 +15677,23 @@ func ParseListAccountImagesResponse(rsp *http.Response) (*ListAccountImagesRespo
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListAccountImagesResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListAccountImagesResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13999,6 +15726,20 @@ func ParseListAccountImagesResponse(rsp *http.Response) (*ListAccountImagesRespo
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14079,6 +15820,23 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers ListAPIKeysResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers ListAPIKeysResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14144,6 +15902,23 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListAPIKeysResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListAPIKeysResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14176,6 +15951,20 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14308,6 +16097,23 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			headers.Location = &value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreateAPIKeyResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CreateAPIKeyResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14349,6 +16155,23 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateAPIKeyResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateAPIKeyResponse409Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14365,7 +16188,65 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateAPIKeyResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateAPIKeyResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreateAPIKeyResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateAPIKeyResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14390,6 +16271,23 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateAPIKeyResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateAPIKeyResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14416,6 +16314,20 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateAPIKeyResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -14432,6 +16344,20 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14522,6 +16448,23 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers DeleteCurrentAPIKeyResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteCurrentAPIKeyResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14587,6 +16530,23 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteCurrentAPIKeyResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteCurrentAPIKeyResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14613,6 +16573,20 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteCurrentAPIKeyResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -14629,6 +16603,20 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14719,6 +16707,23 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers DeleteAPIKeyResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteAPIKeyResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14784,6 +16789,23 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteAPIKeyResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteAPIKeyResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14810,6 +16832,20 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteAPIKeyResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -14826,6 +16862,20 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14892,6 +16942,23 @@ func ParseListFeedResponse(rsp *http.Response) (*ListFeedResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers ListFeedResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListFeedResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14916,6 +16983,23 @@ func ParseListFeedResponse(rsp *http.Response) (*ListFeedResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListFeedResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListFeedResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14948,6 +17032,20 @@ func ParseListFeedResponse(rsp *http.Response) (*ListFeedResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15028,6 +17126,23 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers ListImagesResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers ListImagesResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15093,6 +17208,23 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListImagesResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListImagesResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15125,6 +17257,20 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15287,6 +17433,23 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			headers.Location = &value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers UploadImageResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers UploadImageResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15328,6 +17491,23 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers UploadImageResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UploadImageResponse409Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15344,7 +17524,65 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers UploadImageResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers UploadImageResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers UploadImageResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers UploadImageResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15369,6 +17607,23 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers UploadImageResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers UploadImageResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15395,6 +17650,20 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers UploadImageResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -15411,6 +17680,20 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15467,6 +17750,13 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 		}
 		response.ApplicationProblemJSON408 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ConflictProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest TooLargeProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -15480,6 +17770,13 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest UnprocessableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest RateLimitedProblem
@@ -15519,6 +17816,23 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers BulkUpdateImagesResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers BulkUpdateImagesResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15560,6 +17874,98 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers BulkUpdateImagesResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
+	case rsp.StatusCode == 409:
+		var headers BulkUpdateImagesResponse409Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers BulkUpdateImagesResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers BulkUpdateImagesResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers BulkUpdateImagesResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers BulkUpdateImagesResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15584,6 +17990,23 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers BulkUpdateImagesResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers BulkUpdateImagesResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15610,6 +18033,20 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers BulkUpdateImagesResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -15626,6 +18063,20 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15730,6 +18181,23 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers DeleteImageResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteImageResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15812,6 +18280,23 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteImageResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteImageResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15838,6 +18323,20 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteImageResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -15854,6 +18353,20 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15971,6 +18484,23 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetImageResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetImageResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16036,6 +18566,23 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetImageResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetImageResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16068,6 +18615,20 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -16207,6 +18768,23 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			headers.ETag = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers UpdateImageResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers UpdateImageResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16248,6 +18826,23 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateImageResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 412:
 		var headers UpdateImageResponse412Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16265,6 +18860,40 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers412 = &headers
+	case rsp.StatusCode == 413:
+		var headers UpdateImageResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers UpdateImageResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
 		var headers UpdateImageResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16289,6 +18918,23 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers UpdateImageResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers UpdateImageResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16315,6 +18961,20 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers UpdateImageResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -16331,6 +18991,20 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -16453,6 +19127,23 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers CreateImageLinkResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CreateImageLinkResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16494,6 +19185,57 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateImageLinkResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateImageLinkResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateImageLinkResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateImageLinkResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16518,6 +19260,23 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateImageLinkResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateImageLinkResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16544,6 +19303,20 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateImageLinkResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -16560,6 +19333,20 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -16682,6 +19469,23 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers CreateImageVariantsResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CreateImageVariantsResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16723,6 +19527,57 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateImageVariantsResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateImageVariantsResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateImageVariantsResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateImageVariantsResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16747,6 +19602,23 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateImageVariantsResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateImageVariantsResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16773,6 +19645,20 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateImageVariantsResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -16789,6 +19675,20 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -16892,6 +19792,23 @@ func ParseGetInstanceResponse(rsp *http.Response) (*GetInstanceResponse, error) 
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetInstanceResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetInstanceResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16916,6 +19833,23 @@ func ParseGetInstanceResponse(rsp *http.Response) (*GetInstanceResponse, error) 
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetInstanceResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetInstanceResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16948,6 +19882,20 @@ func ParseGetInstanceResponse(rsp *http.Response) (*GetInstanceResponse, error) 
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -17041,6 +19989,23 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 			headers.SetCookie = &value
 		}
 		response.Headers204 = &headers
+	case rsp.StatusCode == 400:
+		var headers DeleteSessionsResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteSessionsResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17106,6 +20071,23 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteSessionsResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteSessionsResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17132,6 +20114,20 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteSessionsResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -17148,6 +20144,20 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -17228,6 +20238,23 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers ListSessionsResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers ListSessionsResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17293,6 +20320,23 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListSessionsResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListSessionsResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17325,6 +20369,20 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -17478,6 +20536,23 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			headers.SetCookie = &value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreateSessionResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CreateSessionResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17519,6 +20594,23 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateSessionResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateSessionResponse409Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17535,7 +20627,65 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateSessionResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateSessionResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreateSessionResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateSessionResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17560,6 +20710,23 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateSessionResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateSessionResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17586,6 +20753,20 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateSessionResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -17602,6 +20783,20 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -17695,6 +20890,23 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 			headers.SetCookie = &value
 		}
 		response.Headers204 = &headers
+	case rsp.StatusCode == 400:
+		var headers DeleteCurrentSessionResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteCurrentSessionResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17760,6 +20972,23 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteCurrentSessionResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteCurrentSessionResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17786,6 +21015,20 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteCurrentSessionResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -17802,6 +21045,20 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -17902,6 +21159,23 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 			headers.SetCookie = &value
 		}
 		response.Headers204 = &headers
+	case rsp.StatusCode == 400:
+		var headers DeleteSessionResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteSessionResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17967,6 +21241,23 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteSessionResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteSessionResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17993,6 +21284,20 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteSessionResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -18009,6 +21314,20 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -18133,6 +21452,13 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 	switch {
 	case rsp.StatusCode == 201:
 		var headers CreateUploadResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: "uri-reference"}); err != nil {
@@ -18140,7 +21466,38 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 			}
 			headers.Location = &value
 		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreateUploadResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CreateUploadResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18182,6 +21539,23 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateUploadResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateUploadResponse409Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18198,7 +21572,65 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateUploadResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateUploadResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreateUploadResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateUploadResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18223,6 +21655,23 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateUploadResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateUploadResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18249,6 +21698,20 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateUploadResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -18265,6 +21728,20 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -18317,6 +21794,13 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest PreconditionFailedProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest RateLimitedProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -18355,6 +21839,23 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers DeleteUploadResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteUploadResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18396,6 +21897,23 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 412:
+		var headers DeleteUploadResponse412Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers412 = &headers
 	case rsp.StatusCode == 429:
 		var headers DeleteUploadResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18420,6 +21938,23 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteUploadResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteUploadResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18446,6 +21981,20 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteUploadResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -18462,6 +22011,20 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -18489,6 +22052,9 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest BadRequestProblem
@@ -18551,6 +22117,13 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers GetUploadResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Upload-Offset"); len(values) > 0 {
 			var value int64
 			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
@@ -18559,6 +22132,33 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 			headers.UploadOffset = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetUploadResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetUploadResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetUploadResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18624,6 +22224,23 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetUploadResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetUploadResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18656,6 +22273,20 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -18787,6 +22418,13 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 	switch {
 	case rsp.StatusCode == 200:
 		var headers AppendUploadResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Upload-Offset"); len(values) > 0 {
 			var value int64
 			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
@@ -18795,6 +22433,23 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			headers.UploadOffset = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers AppendUploadResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers AppendUploadResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18836,6 +22491,23 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers AppendUploadResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers AppendUploadResponse409Headers
 		if values := rsp.Header.Values("Upload-Offset"); len(values) > 0 {
@@ -18846,6 +22518,57 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			headers.UploadOffset = &value
 		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers AppendUploadResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers AppendUploadResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers AppendUploadResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers AppendUploadResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18870,6 +22593,23 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers AppendUploadResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers AppendUploadResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18896,6 +22636,20 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers AppendUploadResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -18912,6 +22666,20 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19075,6 +22843,23 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			headers.Location = &value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CompleteUploadResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CompleteUploadResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19116,6 +22901,23 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CompleteUploadResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CompleteUploadResponse409Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -19126,6 +22928,57 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			headers.RetryAfter = &value
 		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CompleteUploadResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CompleteUploadResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CompleteUploadResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers CompleteUploadResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19150,6 +23003,23 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CompleteUploadResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CompleteUploadResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19176,6 +23046,20 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CompleteUploadResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -19192,6 +23076,20 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19244,6 +23142,23 @@ func ParseGetDocsResponse(rsp *http.Response) (*GetDocsResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers GetDocsResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetDocsResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19268,6 +23183,23 @@ func ParseGetDocsResponse(rsp *http.Response) (*GetDocsResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetDocsResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case true:
 		var headers GetDocsResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -19276,6 +23208,20 @@ func ParseGetDocsResponse(rsp *http.Response) (*GetDocsResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19335,6 +23281,23 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers GetHealthResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetHealthResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19359,6 +23322,23 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetHealthResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case true:
 		var headers GetHealthResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -19367,6 +23347,20 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19613,6 +23607,23 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetFileResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetFileResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19681,6 +23692,23 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 			headers.ContentRange = &value
 		}
 		response.Headers416 = &headers
+	case rsp.StatusCode == 422:
+		var headers GetFileResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetFileResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19705,6 +23733,23 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetFileResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetFileResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19731,6 +23776,20 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers GetFileResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -19747,6 +23806,20 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19858,6 +23931,23 @@ func ParseGetOEmbedResponse(rsp *http.Response) (*GetOEmbedResponse, error) {
 			headers.CacheControl = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetOEmbedResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetOEmbedResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19882,6 +23972,23 @@ func ParseGetOEmbedResponse(rsp *http.Response) (*GetOEmbedResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetOEmbedResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetOEmbedResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19914,6 +24021,20 @@ func ParseGetOEmbedResponse(rsp *http.Response) (*GetOEmbedResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19996,6 +24117,23 @@ func ParseGetContractJSONResponse(rsp *http.Response) (*GetContractJSONResponse,
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetContractJSONResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetContractJSONResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -20020,6 +24158,23 @@ func ParseGetContractJSONResponse(rsp *http.Response) (*GetContractJSONResponse,
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetContractJSONResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case true:
 		var headers GetContractJSONResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -20028,6 +24183,20 @@ func ParseGetContractJSONResponse(rsp *http.Response) (*GetContractJSONResponse,
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -20110,6 +24279,23 @@ func ParseGetContractYAMLResponse(rsp *http.Response) (*GetContractYAMLResponse,
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetContractYAMLResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetContractYAMLResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -20134,6 +24320,23 @@ func ParseGetContractYAMLResponse(rsp *http.Response) (*GetContractYAMLResponse,
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetContractYAMLResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case true:
 		var headers GetContractYAMLResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -20142,6 +24345,20 @@ func ParseGetContractYAMLResponse(rsp *http.Response) (*GetContractYAMLResponse,
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -20208,6 +24425,23 @@ func ParseGetReadinessResponse(rsp *http.Response) (*GetReadinessResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers GetReadinessResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetReadinessResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -20232,6 +24466,23 @@ func ParseGetReadinessResponse(rsp *http.Response) (*GetReadinessResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetReadinessResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case true:
 		var headers GetReadinessResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -20240,6 +24491,20 @@ func ParseGetReadinessResponse(rsp *http.Response) (*GetReadinessResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}

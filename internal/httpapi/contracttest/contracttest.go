@@ -80,6 +80,11 @@ func (c *Checker) Check(req *http.Request, reply *http.Response) error {
 	if declared == nil {
 		return fmt.Errorf("%s answered %d, which the contract does not list for it", route.Operation.OperationID, reply.StatusCode)
 	}
+	for _, name := range []string{"RateLimit", "RateLimit-Policy", "Retry-After"} {
+		if reply.Header.Get(name) != "" && declared.Value.Headers[name] == nil {
+			return fmt.Errorf("%s answered %d with %s, which the contract does not list", route.Operation.OperationID, reply.StatusCode, name)
+		}
+	}
 	body, err := io.ReadAll(reply.Body)
 	if err != nil {
 		return nil //nolint:nilerr // a reply cut short is the test's to notice
