@@ -17,6 +17,7 @@ node_bin := api/node_modules/.bin
 # A module of its own, so that Go's ./... leaves the Go code in npm's packages alone. It also marks a whole install.
 node_modules := api/node_modules/go.mod
 lighthouse_modules := .tools/lighthouse/node_modules/go.mod
+schemathesis := .tools/schemathesis/venv/bin/schemathesis
 
 # Our own stamp instead of Go's: Go fails where git refuses a checkout that belongs to somebody else.
 version = $$([ -e .git ] && git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -231,7 +232,7 @@ fmt-check:
 
 .PHONY: clean
 clean: ## remove what was built; never the data
-	@rm -rf bin build api/node_modules .tools/lighthouse/node_modules __debug_bin*
+	@rm -rf bin build api/node_modules .tools/lighthouse/node_modules .tools/schemathesis/venv __debug_bin*
 
 .PHONY: setup-dev
 setup-dev:
@@ -241,9 +242,21 @@ setup-dev:
 setup-test:
 	@.ci/setup test
 
+.PHONY: setup-contract
+setup-contract:
+	@.ci/setup contract
+
 $(lighthouse_modules): .tools/lighthouse/package.json .tools/lighthouse/package-lock.json .tools/lighthouse/.npmrc | setup-test
 	@cd .tools/lighthouse && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@echo 'module ignored' >$@
+
+# pip takes nothing but what requirements.txt has the hash of. Made anew from requirements.in with pip-tools:
+# pip-compile --generate-hashes --strip-extras --no-header --no-annotate
+$(schemathesis): .tools/schemathesis/requirements.txt | setup-contract
+	@rm -rf .tools/schemathesis/venv
+	@python3 -m venv .tools/schemathesis/venv
+	@.tools/schemathesis/venv/bin/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -r $<
+	@touch $@
 
 $(node_modules): api/package.json api/package-lock.json api/.npmrc | setup-test
 	@cd api && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
