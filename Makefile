@@ -27,8 +27,10 @@ ARGS ?=
 BENCH ?= ./internal/bench
 scripts := deploy/k8s/apply deploy/release/binary deploy/release/image deploy/release/index deploy/release/login \
   deploy/release/notes deploy/release/publish deploy/server/deploy deploy/server/update nginx/start nginx/compress \
-  static/integrations/curl.sh static/integrations/screenshot.sh static/integrations/typora.sh
+  $(wildcard api/clients/*/generate api/clients/*/story) static/integrations/curl.sh static/integrations/screenshot.sh static/integrations/typora.sh
 CRASH_ROUNDS ?= 20
+# The generated clients: a folder of api/clients each.
+LANGUAGES ?= $(notdir $(patsubst %/generate,%,$(wildcard api/clients/*/generate)))
 DEBUG_ADDR ?= 127.0.0.1:2345
 # Where LiveServer shows the pages. Only while developing: a server trusts nobody by default.
 live_server := http://localhost:5500,http://127.0.0.1:5500
@@ -79,6 +81,12 @@ breaking: ## what in the contract would break programs written for the last rele
 .PHONY: contract-changes
 contract-changes: ## what changed in the contract since then, as text for CHANGELOG.md
 	@.ci/breaking changelog
+
+.PHONY: test-clients
+test-clients: ## every client (see clients), compiled and used against a real instance
+	@.ci/setup contract
+	@$(go_build)
+	@go run ./internal/clienttest -kadr bin/kadr $(LANGUAGES)
 
 .PHONY: test-e2e
 test-e2e: ## the whole of it, as people meet it: pages in a browser, and the gateway
@@ -221,6 +229,11 @@ generate-js: $(node_modules)
 .PHONY: generate-sql
 generate-sql: setup-dev
 	@go run ./internal/testdb/dumpschema db/schema.sql
+
+.PHONY: clients
+clients: ## clients in other languages, into build/clients (LANGUAGES="python java" for some)
+	@.ci/setup contract
+	@for language in $(LANGUAGES); do api/clients/$$language/generate || exit 1; done
 
 .PHONY: fmt
 fmt: ## gofumpt, with the imports in three groups
