@@ -17,6 +17,7 @@ node_bin := api/node_modules/.bin
 # A module of its own, so that Go's ./... leaves the Go code in npm's packages alone. It also marks a whole install.
 node_modules := api/node_modules/go.mod
 lighthouse_modules := .tools/lighthouse/node_modules/go.mod
+schemathesis := .tools/schemathesis/venv/bin/schemathesis
 
 # Our own stamp instead of Go's: Go fails where git refuses a checkout that belongs to somebody else.
 version = $$([ -e .git ] && git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -26,8 +27,10 @@ ARGS ?=
 BENCH ?= ./internal/bench
 scripts := deploy/k8s/apply deploy/release/binary deploy/release/image deploy/release/index deploy/release/login \
   deploy/release/notes deploy/release/publish deploy/server/deploy deploy/server/update nginx/start nginx/compress \
-  static/integrations/curl.sh static/integrations/screenshot.sh static/integrations/typora.sh
+  $(wildcard api/clients/*/generate api/clients/*/story) static/integrations/curl.sh static/integrations/screenshot.sh static/integrations/typora.sh
 CRASH_ROUNDS ?= 20
+# The generated clients: a folder of api/clients each.
+LANGUAGES ?= $(notdir $(patsubst %/generate,%,$(wildcard api/clients/*/generate)))
 DEBUG_ADDR ?= 127.0.0.1:2345
 # Where LiveServer shows the pages. Only while developing: a server trusts nobody by default.
 live_server := http://localhost:5500,http://127.0.0.1:5500
@@ -78,6 +81,12 @@ breaking: ## what in the contract would break programs written for the last rele
 .PHONY: contract-changes
 contract-changes: ## what changed in the contract since then, as text for CHANGELOG.md
 	@.ci/breaking changelog
+
+.PHONY: test-clients
+test-clients: ## every client (see clients), compiled and used against a real instance
+	@.ci/setup contract
+	@$(go_build)
+	@go run ./internal/clienttest -kadr bin/kadr $(LANGUAGES)
 
 .PHONY: test-e2e
 test-e2e: ## the whole of it, as people meet it: pages in a browser, and the gateway
@@ -221,6 +230,11 @@ generate-js: $(node_modules)
 generate-sql: setup-dev
 	@go run ./internal/testdb/dumpschema db/schema.sql
 
+.PHONY: clients
+clients: ## clients in other languages, into build/clients (LANGUAGES="python java" for some)
+	@.ci/setup contract
+	@for language in $(LANGUAGES); do api/clients/$$language/generate || exit 1; done
+
 .PHONY: fmt
 fmt: ## gofumpt, with the imports in three groups
 	@$(golangci_lint) fmt
@@ -231,7 +245,7 @@ fmt-check:
 
 .PHONY: clean
 clean: ## remove what was built; never the data
-	@rm -rf bin build api/node_modules .tools/lighthouse/node_modules __debug_bin*
+	@rm -rf bin build api/node_modules .tools/lighthouse/node_modules .tools/schemathesis/venv __debug_bin*
 
 .PHONY: setup-dev
 setup-dev:
@@ -241,9 +255,21 @@ setup-dev:
 setup-test:
 	@.ci/setup test
 
+.PHONY: setup-contract
+setup-contract:
+	@.ci/setup contract
+
 $(lighthouse_modules): .tools/lighthouse/package.json .tools/lighthouse/package-lock.json .tools/lighthouse/.npmrc | setup-test
 	@cd .tools/lighthouse && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@echo 'module ignored' >$@
+
+# pip takes nothing but what requirements.txt has the hash of. Made anew from requirements.in with pip-tools:
+# pip-compile --generate-hashes --strip-extras --no-header --no-annotate
+$(schemathesis): .tools/schemathesis/requirements.txt | setup-contract
+	@rm -rf .tools/schemathesis/venv
+	@python3 -m venv .tools/schemathesis/venv
+	@.tools/schemathesis/venv/bin/pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -r $<
+	@touch $@
 
 $(node_modules): api/package.json api/package-lock.json api/.npmrc | setup-test
 	@cd api && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
