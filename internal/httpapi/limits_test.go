@@ -242,7 +242,7 @@ func TestRefusalsSayHowLimitsStand(t *testing.T) {
 				if r.StatusCode < 400 || r.StatusCode >= 500 {
 					t.Errorf("%s: %d", what, r.StatusCode)
 				}
-				if got := r.limits()[tc.policy]; got != tc.limit && (name != "createUpload" || r.StatusCode != 403) {
+				if got := r.limits()[tc.policy]; got != tc.limit && (name != "createUpload" || r.StatusCode != http.StatusForbidden) {
 					t.Errorf("%s: %d with %+v, want %+v", what, r.StatusCode, got, tc.limit)
 				}
 			}
