@@ -55,6 +55,10 @@ type IdempotencyStore interface {
 // (draft-ietf-httpapi-idempotency-key-header). scope keeps the keys of different people and operations apart; request is
 // what makes two requests the same. A request that failed is not remembered: its repetition runs. Nor are headers that
 // belong to one reply alone (its id, how limits stand): those are not written by the operation, and are always the latest.
+// What is remembered is some kilobytes at most, by the contract's limits.
+//
+// The effect and the reply are not one transaction. A server that dies between the two, in which there is nothing but the
+// writing of the reply, leaves an effect whose repetition runs again.
 //
 // The reply may hold a secret (a new API key, a session's cookie) and the request a password, so neither is stored as it
 // is: the reply is sealed, and the request's fingerprint keyed, with keys derived from the Idempotency-Key, of which only

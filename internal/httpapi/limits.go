@@ -36,8 +36,13 @@ func (s *Server) showLimits(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// lookTimeout is how long a reply that is ready may wait for what it can do without.
+const lookTimeout = time.Second
+
 // lookAtLimits returns how the limits stand that apply to every request of an operation, without counting this one.
 func (s *Server) lookAtLimits(ctx context.Context, operation string) ([]account.LimitState, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
 	switch operation {
 	case "createAccount":
 		return s.accounts.RegisterLimits(ctx, infoOf(ctx).address)

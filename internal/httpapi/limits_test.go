@@ -73,10 +73,11 @@ func TestContractOfLimits(t *testing.T) {
 	}
 }
 
-// What remains goes down by one with each request, and as many as the quota says pass, also when all come at once.
+// What remains goes down by one with each request, and as many as the quota says pass, also when all come at once, to two servers.
 func TestLimitsCountDown(t *testing.T) {
 	t.Parallel()
 	in := newInstance(t)
+	servers := []*instance{in, in.replica(t)}
 	taken := in.person(t)
 	for name, tc := range map[string]struct {
 		c      *client
@@ -118,7 +119,8 @@ func TestLimitsCountDown(t *testing.T) {
 			var mu sync.Mutex
 			remaining, refused := map[int]int{}, 0
 			var wg sync.WaitGroup
-			for range left + 8 {
+			for i := range left + 8 {
+				c := c.at(servers[i%2])
 				wg.Go(func() {
 					r := tc.send(c)
 					got := check(r)
@@ -242,7 +244,7 @@ func TestRefusalsSayHowLimitsStand(t *testing.T) {
 				if r.StatusCode < 400 || r.StatusCode >= 500 {
 					t.Errorf("%s: %d", what, r.StatusCode)
 				}
-				if got := r.limits()[tc.policy]; got != tc.limit && (name != "createUpload" || r.StatusCode != 403) {
+				if got := r.limits()[tc.policy]; got != tc.limit && (name != "createUpload" || r.StatusCode != http.StatusForbidden) {
 					t.Errorf("%s: %d with %+v, want %+v", what, r.StatusCode, got, tc.limit)
 				}
 			}

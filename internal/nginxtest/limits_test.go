@@ -117,6 +117,11 @@ func TestLimits(t *testing.T) {
 			if passed < c.pass || passed > most {
 				t.Errorf("%d of %d pass, want %d to %d", passed, c.n, c.pass, most)
 			}
+			// Whoever was refused gets through after as long as Retry-After says.
+			time.Sleep(time.Second)
+			if n := limited(t, g, 1, c.method, c.path, c.header, c.policy); n != 0 {
+				t.Error("after a second one more is refused")
+			}
 			// Others are not bothered, and neither is what is counted by itself.
 			if n := limited(t, g, 20, c.method, c.path, at("192.0.2.1"), c.policy); n != 0 {
 				t.Errorf("another address is refused %d of 20 times", n)
@@ -151,18 +156,18 @@ func TestUploadsAtOnce(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	g := nginxtest.Run(t, nginxtest.Config{Upstream: server.Listener.Addr().String(), Storage: t.TempDir(), Workers: 1})
-	replies := make(chan int, 100)
+	replies := make(chan *http.Response, 100)
 	upload := func(n int) {
 		go func() {
 			req, _ := http.NewRequest(http.MethodPost, g.URL+"/api/v1/images", nil) //nolint:noctx // it ends with the server
 			req.Header.Set("Authorization", "Bearer kadr_"+credential(n))
 			res, err := http.DefaultTransport.RoundTrip(req)
 			if err != nil {
-				replies <- 0
+				replies <- &http.Response{}
 				return
 			}
 			res.Body.Close()
-			replies <- res.StatusCode
+			replies <- res
 		}()
 	}
 	const most = 32
@@ -173,15 +178,16 @@ func TestUploadsAtOnce(t *testing.T) {
 		<-arrived
 	}
 	upload(1)
-	if status := <-replies; status != http.StatusTooManyRequests {
-		t.Errorf("one more was answered with %d", status)
+	if r := <-replies; r.StatusCode != http.StatusTooManyRequests || r.Header.Get("Retry-After") != "1" ||
+		r.Header.Get("RateLimit-Policy") != `"uploads-at-once";q=32;qu="concurrent-requests"` || r.Header.Get("RateLimit") != `"uploads-at-once";r=0` {
+		t.Errorf("one more was answered with %d %v", r.StatusCode, r.Header)
 	}
 	upload(2)
 	<-arrived
 	close(leave)
 	for range most + 1 {
-		if status := <-replies; status != http.StatusOK {
-			t.Errorf("an upload was answered with %d", status)
+		if r := <-replies; r.StatusCode != http.StatusOK {
+			t.Errorf("an upload was answered with %d", r.StatusCode)
 		}
 	}
 }

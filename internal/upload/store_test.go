@@ -16,6 +16,7 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/kadr-app/kadr/internal/apperr"
 	"github.com/kadr-app/kadr/internal/blob"
 	"github.com/kadr-app/kadr/internal/token"
 )
@@ -196,6 +197,90 @@ func TestBounds(t *testing.T) {
 	}
 	if _, _, err := s.Create(anna, "", 1, 1); err != nil {
 		t.Errorf("once all are gone: %v", err)
+	}
+}
+
+// Who cannot begin another upload hears when enough of those that were begun will have expired, and how many more there may be.
+func TestWhenThereIsRoomAgain(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	for _, begun := range []struct {
+		size int64
+		age  time.Duration
+	}{{60, 10 * time.Hour}, {40, time.Hour}} {
+		s.age(t, s.create(t, begun.size).ID, begun.age)
+	}
+	for size, want := range map[int64]time.Duration{50: 14 * time.Hour, 60: 14 * time.Hour, 61: 23 * time.Hour, 100: 23 * time.Hour} {
+		_, left, err := s.Create(anna, "", size, 100)
+		var e *apperr.Error
+		if !errors.Is(err, ErrTooMany) || !errors.As(err, &e) || e.RetryAfter > want || e.RetryAfter < want-time.Minute || left != MaxUnfinished-2 {
+			t.Errorf("%d bytes: %+v, %d left", size, err, left)
+		}
+	}
+	for n := MaxUnfinished - 3; n >= 0; n-- {
+		if _, left, err := s.Create(anna, "", 1, math.MaxInt64); err != nil || left != n {
+			t.Fatalf("%d left, want %d: %v", left, n, err)
+		}
+		if left, err := s.Left(anna); err != nil || left != n {
+			t.Fatalf("%d left, want %d: %v", left, n, err)
+		}
+	}
+	_, left, err := s.Create(anna, "", 1, math.MaxInt64)
+	var e *apperr.Error
+	if !errors.As(err, &e) || e.RetryAfter > 14*time.Hour || e.RetryAfter < 14*time.Hour-time.Minute || left != 0 {
+		t.Errorf("too many: %v, %d left", err, left)
+	}
+}
+
+// An upload is removed on a condition only as long as that holds, whoever else is at it.
+func TestRemoveIf(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	up := s.create(t, 10)
+	asBegun := func(now Upload) bool { return now.Offset == 0 }
+	overtaken := func(now Upload) bool {
+		if _, err := s.append(t, up.ID, 0, strings.NewReader("123")); err != nil {
+			t.Error(err)
+		}
+		return asBegun(now)
+	}
+	for what, condition := range map[string]func(Upload) bool{"overtaken": overtaken, "never": func(Upload) bool { return false }} {
+		if err := s.RemoveIf(anna, up.ID, condition); !errors.Is(err, ErrChanged) {
+			t.Errorf("%s: %v", what, err)
+		}
+		if _, err := s.Get(anna, up.ID); err != nil {
+			t.Errorf("%s: it is gone: %v", what, err)
+		}
+		up = s.create(t, 10)
+	}
+	removed := func(Upload) bool { return s.Remove(anna, up.ID) == nil }
+	if err := s.RemoveIf(anna, up.ID, removed); !errors.Is(err, ErrNotFound) {
+		t.Errorf("removed in between: %v", err)
+	}
+	up = s.create(t, 10)
+	if err := s.RemoveIf(bert, up.ID, asBegun); !errors.Is(err, ErrNotFound) {
+		t.Errorf("somebody else's: %v", err)
+	}
+	var removals atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			remove := s.Remove
+			if i%2 == 0 {
+				remove = func(account, id string) error { return s.RemoveIf(account, id, asBegun) }
+			}
+			err := remove(anna, up.ID)
+			switch {
+			case err == nil:
+				removals.Add(1)
+			case !errors.Is(err, ErrNotFound):
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if removals.Load() != 1 {
+		t.Errorf("removed %d times", removals.Load())
 	}
 }
 
