@@ -70,8 +70,10 @@ func exampleProblems() []exchange {
 		{op: "createSession", status: 413, example: "too_large", body: []byte(strings.Repeat(" ", 1<<20+1))},
 		{op: "appendUpload", status: 413, example: "upload_too_large", given: upload, set: []string{fmt.Sprint("Upload-Offset=", exampleArrived)}},
 
-		{op: "uploadImage", status: 415, example: "image_type_not_allowed", mediaIn: "application/octet-stream",
-			body: []byte(strings.Repeat("no picture ", 100))},
+		{
+			op: "uploadImage", status: 415, example: "image_type_not_allowed", mediaIn: "application/octet-stream",
+			body: []byte(strings.Repeat("no picture ", 100)),
+		},
 		{op: "createSession", status: 415, example: "unsupported_media_type", mediaIn: "text/plain", body: []byte("anna")},
 
 		{op: "getFile", status: 416, given: picture, set: append(jpeg, "Range=bytes=99999999-")},

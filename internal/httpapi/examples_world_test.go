@@ -28,7 +28,7 @@ const (
 	exampleKey     = "b6ytq2zsn5hwe"
 	exampleImage   = "w7c2xq5kt3mza"
 	exampleUpload  = "k3tmza7xw7c2q"
-	exampleNewer   = "h3q7zk5mv2xwt" // the last of the page before, in cursors
+	exampleNewer   = "h3q7zk5mv2xwt"              // the last of the page before, in cursors
 	exampleSecret  = "mz4vqk7nwx2c5rteyb3ufh6sda" // of the key
 	exampleToken   = "4f7c2kq5xw7mzt3aq2zsn5hweb" // of the session
 	exampleAgent   = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
