@@ -2029,7 +2029,6 @@ type ClientInterface interface {
 	// UpdateAccountWithBody Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
 	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
 	// only, never an API key.
@@ -2041,7 +2040,6 @@ type ClientInterface interface {
 
 	// UpdateAccountWithApplicationMergePatchPlusJSONBody Change my account
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
 	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
@@ -2567,7 +2565,6 @@ func (c *Client) GetAccount(ctx context.Context, params *GetAccountParams, reqEd
 // UpdateAccountWithBody Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 // `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
 // else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
 // only, never an API key.
@@ -2589,7 +2586,6 @@ func (c *Client) UpdateAccountWithBody(ctx context.Context, params *UpdateAccoun
 
 // UpdateAccountWithApplicationMergePatchPlusJSONBody Change my account
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 // `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
 // else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
@@ -5793,7 +5789,6 @@ type ClientWithResponsesInterface interface {
 	// UpdateAccountWithBodyWithResponse Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
 	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
 	// only, never an API key.
@@ -5805,7 +5800,6 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateAccountWithApplicationMergePatchPlusJSONBodyWithResponse Change my account
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
 	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
@@ -13194,7 +13188,6 @@ func (c *ClientWithResponses) GetAccountWithResponse(ctx context.Context, params
 // UpdateAccountWithBodyWithResponse Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 // `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
 // else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
 // only, never an API key.
@@ -13212,7 +13205,6 @@ func (c *ClientWithResponses) UpdateAccountWithBodyWithResponse(ctx context.Cont
 
 // UpdateAccountWithApplicationMergePatchPlusJSONBodyWithResponse Change my account
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 // `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
 // else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session

@@ -8,6 +8,7 @@ import (
 // exampleReplies are the exchanges in which all goes well.
 func exampleReplies() []exchange {
 	picture := (*world).picture
+	upload := func(w *world) { w.upload(exampleArrived) }
 	two := func(w *world) { w.picture(); w.newer() }
 	image := func(name string) string { return "file=" + exampleImage + name }
 	return []exchange{
@@ -19,6 +20,7 @@ func exampleReplies() []exchange {
 		{op: "updateAccount", status: 200},
 		{op: "deleteAccount", status: 204},
 		{op: "getAccountUsage", status: 200, given: picture},
+		{op: "getAccountUsage", status: 304, etag: true},
 		{op: "listAccountImages", status: 200, given: two, second: true},
 		{op: "createSession", status: 201, given: func(w *world) { w.sql(`DELETE FROM sessions`) }},
 		{op: "listSessions", status: 200, omit: []string{"cursor"}},
@@ -46,9 +48,10 @@ func exampleReplies() []exchange {
 		{op: "createImageVariants", status: 200, given: picture},
 		{op: "createImageLink", status: 200, given: picture},
 		{op: "createUpload", status: 201},
-		{op: "getUpload", status: 200, given: func(w *world) { w.upload(exampleArrived) }},
+		{op: "getUpload", status: 200, given: upload},
+		{op: "getUpload", status: 304, given: upload, etag: true},
 		{op: "appendUpload", status: 200, given: func(w *world) { w.upload(0) }, body: examplePicture()[:exampleArrived]},
-		{op: "deleteUpload", status: 204, given: func(w *world) { w.upload(exampleArrived) }},
+		{op: "deleteUpload", status: 204, given: upload, omit: []string{"If-Match"}, etag: true},
 		{op: "completeUpload", status: 201, given: func(w *world) { w.upload(len(examplePicture())) }},
 		{op: "completeUpload", status: 200, given: func(w *world) { w.picture(); w.upload(len(examplePicture())) }},
 		{op: "listFeed", status: 200, given: two, second: true},

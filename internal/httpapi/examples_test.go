@@ -29,7 +29,7 @@ type exchange struct {
 	example  string   // its name, where the reply has several
 	omit     []string // parameters that are not sent; of a problem's optional ones only those in set are
 	set      []string // "name=value" of those that are not sent as in their example, "?name=value" of one that there is not
-	etag     bool     // asks again, with the ETag of the first reply
+	etag     bool     // sends the ETag that GET answers with
 	second   bool     // it is the second page, and the first one's cursor is the example
 	mediaIn  string   // of the body, where the operation takes several
 	body     any      // other than the example: bytes, or whatever becomes JSON
@@ -197,8 +197,13 @@ func (ex *examples) begin(t *testing.T, e exchange) (finish func()) {
 		}
 	}
 	if e.etag {
-		first, _ := w.requestOf(op, e)
-		req.Header.Set("If-None-Match", w.send(first).Header.Get("ETag"))
+		tag := w.do("GET", req.URL.RequestURI(), "", nil).want(200).Header.Get("ETag")
+		if op.method == "GET" {
+			req.Header.Set("If-None-Match", tag)
+		} else { // it is made of what is not the same twice
+			req.Header.Set("If-Match", tag)
+			used = append(used, e.op+" parameter If-Match")
+		}
 	}
 	replies := make(chan *reply, 1)
 	send := func() {
