@@ -756,7 +756,7 @@ export interface components {
         Time: string;
         /**
          * @description Send it as `cursor` for the next page; null at the end.
-         * @example eyJzIjoiY3JlYXRlZF9hdCJ9
+         * @example eyJsIjoiaW1hZ2VzL2NyZWF0ZWRfYXQvdHJ1ZSIsInQiOiIyMDI2LTExLTIzVDEwOjA1OjAwWiIsImkiOiJoM3E3ems1bXYyeHd0In0
          */
         NextCursor: string | null;
         /** @description A person, as they see themselves. */
@@ -825,13 +825,13 @@ export interface components {
             /**
              * Format: int64
              * @description Bytes of all pictures.
-             * @example 48211034
+             * @example 57433
              */
             bytes: number;
             /**
              * Format: int64
              * @description How many pictures.
-             * @example 17
+             * @example 1
              */
             images: number;
             /**
@@ -986,25 +986,25 @@ export interface components {
             /**
              * Format: uri
              * @description A still thumbnail of at most 320 pixels' width.
-             * @example https://pictures.example.org/i/w7c2xq5kt3mza.webp?w=320
+             * @example https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320
              */
             thumbnail_url: string;
             /**
              * Format: int32
              * @description Pixels, as it is seen (after orientation).
-             * @example 4032
+             * @example 1024
              */
             width: number;
             /**
              * Format: int32
              * @description Pixels, as it is seen (after orientation).
-             * @example 3024
+             * @example 768
              */
             height: number;
             /**
              * Format: int64
              * @description Bytes of the original as it is kept.
-             * @example 3845689
+             * @example 57433
              */
             size: number;
             media_type: components["schemas"]["MediaType"];
@@ -1026,7 +1026,7 @@ export interface components {
             visibility: components["schemas"]["Visibility"];
             /**
              * @description A ThumbHash in base64 without padding.
-             * @example 1QcSHQRnh493V4dIh4eXh1h4kJUI
+             * @example nicGRZD8NYWFd3iAeMeHg7p6z4+I
              */
             placeholder: string;
             /** @description Smaller copies, ready for a picture element: every format in ascending width. Lists leave it out. */
@@ -1053,7 +1053,7 @@ export interface components {
             /**
              * Format: uri
              * @description The link.
-             * @example https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320
+             * @example https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320
              */
             url: string;
         };
@@ -1156,7 +1156,7 @@ export interface components {
             /**
              * Format: uri
              * @description The link.
-             * @example https://pictures.example.org/i/w7c2xq5kt3mza.jpg?expires=1764000000&sig=m1Kd0SXfG8mZ4cJx7Qp2Vb9tLr5nWy3aEo6uHsTiYkA
+             * @example https://pictures.example.org/i/w7c2xq5kt3mza.jpg?expires=1795431600&sig=7XAmHsApLPyzOE68IQ96mRg_nNN3l8F4NOXoOIadJCI
              */
             url: string;
             expires_at: components["schemas"]["Time"];
@@ -1201,13 +1201,13 @@ export interface components {
             /**
              * Format: int64
              * @description Bytes that have arrived.
-             * @example 1048576
+             * @example 16384
              */
             offset: number;
             /**
              * Format: int64
              * @description Bytes of the whole.
-             * @example 3845689
+             * @example 57433
              */
             size: number;
             expires_at: components["schemas"]["Time"];
@@ -1217,7 +1217,7 @@ export interface components {
             /**
              * Format: int64
              * @description Bytes of the whole.
-             * @example 3845689
+             * @example 57433
              */
             size: number;
             /**
@@ -1324,7 +1324,7 @@ export interface components {
             /**
              * Format: uri
              * @description The picture in a format that everything shows, as large as `maxwidth` and `maxheight` let it be, and never enlarged.
-             * @example https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r25b0f9c1a&w=640
+             * @example https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r222ceb636&w=640
              */
             url: string;
             /**
@@ -1366,7 +1366,7 @@ export interface components {
             /**
              * Format: uri
              * @description A still of at most 320 pixels' width, within the same box.
-             * @example https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r25b0f9c1a&w=320
+             * @example https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r222ceb636&w=320
              */
             thumbnail_url: string;
             /**
@@ -1481,7 +1481,7 @@ export interface components {
             detail: string;
             /**
              * @description The request's id; the server's log has it too.
-             * @example 4f7c2kq5xw7mzt3a
+             * @example 4f7c2kq5xw7mz
              */
             request_id: string;
             /** @description What is wrong with the request; at most the first 50. */
@@ -1531,30 +1531,16 @@ export interface components {
                  *           "id": "w7c2xq5kt3mza",
                  *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.jpg",
                  *           "page_url": "https://pictures.example.org/p/w7c2xq5kt3mza",
-                 *           "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?w=320",
-                 *           "width": 4032,
-                 *           "height": 3024,
-                 *           "size": 3845689,
+                 *           "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320",
+                 *           "width": 1024,
+                 *           "height": 768,
+                 *           "size": 57433,
                  *           "media_type": "image/jpeg",
                  *           "filename": "sunset.jpg",
                  *           "title": "Sunset over the bay",
                  *           "description": "The sun sets behind three sailing boats.",
-                 *           "visibility": "unlisted",
-                 *           "placeholder": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
-                 *           "variants": [
-                 *             {
-                 *               "width": 320,
-                 *               "height": 240,
-                 *               "media_type": "image/avif",
-                 *               "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r25b0f9c1a&w=320"
-                 *             },
-                 *             {
-                 *               "width": 320,
-                 *               "height": 240,
-                 *               "media_type": "image/webp",
-                 *               "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320"
-                 *             }
-                 *           ],
+                 *           "visibility": "public",
+                 *           "placeholder": "nicGRZD8NYWFd3iAeMeHg7p6z4+I",
                  *           "account_name": "anna",
                  *           "created_at": "2026-11-23T10:00:00Z",
                  *           "updated_at": "2026-11-23T10:00:00Z"
@@ -1577,8 +1563,8 @@ export interface components {
                 /**
                  * @example {
                  *       "id": "k3tmza7xw7c2q",
-                 *       "offset": 1048576,
-                 *       "size": 3845689,
+                 *       "offset": 16384,
+                 *       "size": 57433,
                  *       "expires_at": "2026-11-24T10:00:00Z"
                  *     }
                  */
@@ -1601,23 +1587,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "type": "/problems/invalid_request",
-                 *       "title": "Invalid request",
-                 *       "status": 400,
-                 *       "detail": "The request does not keep to the contract.",
-                 *       "request_id": "4f7c2kq5xw7mzt3a",
-                 *       "errors": [
-                 *         {
-                 *           "in": "query",
-                 *           "parameter": "limit",
-                 *           "code": "maximum",
-                 *           "detail": "This must be at most 100."
-                 *         }
-                 *       ]
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -1630,15 +1599,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "type": "/problems/unauthenticated",
-                 *       "title": "Not signed in",
-                 *       "status": 401,
-                 *       "detail": "Sign in, or send an API key.",
-                 *       "request_id": "4f7c2kq5xw7mzt3a"
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -1650,15 +1610,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "type": "/problems/missing_scope",
-                 *       "title": "Not allowed",
-                 *       "status": 403,
-                 *       "detail": "The API key needs the scope images:write.",
-                 *       "request_id": "4f7c2kq5xw7mzt3a"
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -1668,15 +1619,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "type": "/problems/image_not_found",
-                 *       "title": "Not found",
-                 *       "status": 404,
-                 *       "detail": "There is no such picture.",
-                 *       "request_id": "4f7c2kq5xw7mzt3a"
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -1694,7 +1636,7 @@ export interface components {
                  *       "title": "Request timeout",
                  *       "status": 408,
                  *       "detail": "The body came too slowly. Send it again.",
-                 *       "request_id": "4f7c2kq5xw7mzt3a"
+                 *       "request_id": "4f7c2kq5xw7mz"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -1709,23 +1651,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "type": "/problems/name_taken",
-                 *       "title": "Conflict",
-                 *       "status": 409,
-                 *       "detail": "That name is taken.",
-                 *       "request_id": "4f7c2kq5xw7mzt3a",
-                 *       "errors": [
-                 *         {
-                 *           "in": "body",
-                 *           "pointer": "/name",
-                 *           "code": "name_taken",
-                 *           "detail": "That name is taken."
-                 *         }
-                 *       ]
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -1741,7 +1666,7 @@ export interface components {
                  *       "title": "Gone",
                  *       "status": 410,
                  *       "detail": "This picture was deleted.",
-                 *       "request_id": "4f7c2kq5xw7mzt3a"
+                 *       "request_id": "4f7c2kq5xw7mz"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -1761,7 +1686,7 @@ export interface components {
                  *       "title": "Precondition failed",
                  *       "status": 412,
                  *       "detail": "It was changed in the meantime. Read it again and repeat the change.",
-                 *       "request_id": "4f7c2kq5xw7mzt3a"
+                 *       "request_id": "4f7c2kq5xw7mz"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -1775,15 +1700,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "type": "/problems/file_too_large",
-                 *       "title": "Too large",
-                 *       "status": 413,
-                 *       "detail": "The file is larger than 52428800 bytes.",
-                 *       "request_id": "4f7c2kq5xw7mzt3a"
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -1795,15 +1711,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "type": "/problems/image_type_not_allowed",
-                 *       "title": "Unsupported media type",
-                 *       "status": 415,
-                 *       "detail": "This is not a JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture.",
-                 *       "request_id": "4f7c2kq5xw7mzt3a"
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -1820,7 +1727,7 @@ export interface components {
                  *       "title": "Range not satisfiable",
                  *       "status": 416,
                  *       "detail": "The picture has fewer bytes than that.",
-                 *       "request_id": "4f7c2kq5xw7mzt3a"
+                 *       "request_id": "4f7c2kq5xw7mz"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -1834,15 +1741,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "type": "/problems/image_broken",
-                 *       "title": "Unprocessable",
-                 *       "status": 422,
-                 *       "detail": "The JPEG data ends before the picture does.",
-                 *       "request_id": "4f7c2kq5xw7mzt3a"
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -1855,15 +1753,6 @@ export interface components {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "type": "/problems/rate_limited",
-                 *       "title": "Too many requests",
-                 *       "status": 429,
-                 *       "detail": "Too many attempts. Try again in 30 seconds.",
-                 *       "request_id": "4f7c2kq5xw7mzt3a"
-                 *     }
-                 */
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
@@ -1881,7 +1770,7 @@ export interface components {
                  *       "title": "Internal error",
                  *       "status": 500,
                  *       "detail": "Something went wrong on our side. If it happens again, tell the administrator the request's id.",
-                 *       "request_id": "4f7c2kq5xw7mzt3a"
+                 *       "request_id": "4f7c2kq5xw7mz"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -1898,11 +1787,11 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "type": "/problems/decoders_busy",
+                 *       "type": "/problems/database_unavailable",
                  *       "title": "Not available just now",
                  *       "status": 503,
-                 *       "detail": "Too many pictures are being worked on just now. Please try again in a moment.",
-                 *       "request_id": "4f7c2kq5xw7mzt3a"
+                 *       "detail": "The database does not answer just now. Please try again in a moment.",
+                 *       "request_id": "4f7c2kq5xw7mz"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -1919,11 +1808,11 @@ export interface components {
             content: {
                 /**
                  * @example {
-                 *       "type": "/problems/storage_full",
+                 *       "type": "/problems/database_full",
                  *       "title": "No room left",
                  *       "status": 507,
-                 *       "detail": "There is no room left to store files. Try again later.",
-                 *       "request_id": "4f7c2kq5xw7mzt3a"
+                 *       "detail": "There is no room left to store anything. Try again later.",
+                 *       "request_id": "4f7c2kq5xw7mz"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -1944,7 +1833,7 @@ export interface components {
                  *       "title": "Method not allowed",
                  *       "status": 405,
                  *       "detail": "This path knows GET and HEAD only.",
-                 *       "request_id": "4f7c2kq5xw7mzt3a"
+                 *       "request_id": "4f7c2kq5xw7mz"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -1958,20 +1847,60 @@ export interface components {
          */
         ResourceID: components["schemas"]["ID"];
         /**
+         * @description The session's id.
+         * @example r5m2c7qxe3w6y
+         */
+        SessionID: components["schemas"]["ID"];
+        /**
+         * @description The key's id.
+         * @example b6ytq2zsn5hwe
+         */
+        APIKeyID: components["schemas"]["ID"];
+        /**
+         * @description The upload's id.
+         * @example k3tmza7xw7c2q
+         */
+        UploadID: components["schemas"]["ID"];
+        /**
          * @description How many items at most.
          * @example 25
          */
         Limit: number;
         /**
          * @description The `next_cursor` of the page before; take it as it is, and keep the other parameters the same.
-         * @example eyJzIjoiY3JlYXRlZF9hdCJ9
+         * @example eyJsIjoiaW1hZ2VzL2NyZWF0ZWRfYXQvdHJ1ZSIsInQiOiIyMDI2LTExLTIzVDEwOjA1OjAwWiIsImkiOiJoM3E3ems1bXYyeHd0In0
          */
         Cursor: string;
+        /**
+         * @description The `next_cursor` of the page before; take it as it is, and keep the other parameters the same.
+         * @example eyJsIjoiZmVlZC8iLCJ0IjoiMjAyNi0xMS0yM1QxMDowNTowMFoiLCJpIjoiaDNxN3prNW12Mnh3dCJ9
+         */
+        FeedCursor: string;
+        /**
+         * @description The `next_cursor` of the page before; take it as it is, and keep the other parameters the same.
+         * @example eyJsIjoiZmVlZC9hbm5hIiwidCI6IjIwMjYtMTEtMjNUMTA6MDU6MDBaIiwiaSI6ImgzcTd6azVtdjJ4d3QifQ
+         */
+        AccountCursor: string;
+        /**
+         * @description The `next_cursor` of the page before; take it as it is, and keep the other parameters the same.
+         * @example eyJsIjoic2Vzc2lvbnMiLCJ0IjoiMjAyNi0xMS0yM1QxMDowNTowMFoiLCJpIjoiaDNxN3prNW12Mnh3dCJ9
+         */
+        SessionCursor: string;
+        /**
+         * @description The `next_cursor` of the page before; take it as it is, and keep the other parameters the same.
+         * @example eyJsIjoiYXBpX2tleXMiLCJ0IjoiMjAyNi0xMS0yM1QxMDowNTowMFoiLCJpIjoiaDNxN3prNW12Mnh3dCJ9
+         */
+        APIKeyCursor: string;
         /**
          * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
          * @example "w7c2xq5kt3mza-1"
          */
         IfMatch: string;
+        /**
+         * @description Do it only if the account still has one of these ETags (RFC 9110); otherwise 412.
+         * @example "k3vq5xw2mzt4a-1"
+         */
+        AccountIfMatch: string;
         /**
          * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
          * @example "w7c2xq5kt3mza-1"
@@ -1992,13 +1921,28 @@ export interface components {
          */
         Location: string;
         /**
+         * @description Where the account is, for whoever signs in to it.
+         * @example /api/v1/account
+         */
+        AccountLocation: string;
+        /**
+         * @description Where the session is.
+         * @example /api/v1/sessions/r5m2c7qxe3w6y
+         */
+        SessionLocation: string;
+        /**
+         * @description Where the key is.
+         * @example /api/v1/api-keys/b6ytq2zsn5hwe
+         */
+        APIKeyLocation: string;
+        /**
          * @description Where the upload is.
          * @example /api/v1/uploads/k3tmza7xw7c2q
          */
         UploadLocation: string;
         /**
          * @description How many bytes have arrived, and so where the next part begins.
-         * @example 1048576
+         * @example 16384
          */
         UploadOffset: number;
         /**
@@ -2049,13 +1993,13 @@ export interface components {
         /**
          * @description What is left of each limit, and the seconds for which that has to do; one more is let through after them
          *     (draft-ietf-httpapi-ratelimit-headers-11).
-         * @example "address";r=19;t=30
+         * @example "address";r=29;t=20, "name";r=10;t=0
          */
         RateLimit: string;
         /**
          * @description The limits themselves: so many at once, all of which come back within the seconds that are given, evenly. What has no
          *     seconds does not come back by itself (draft-ietf-httpapi-ratelimit-headers-11).
-         * @example "address";q=20;w=600
+         * @example "address";q=30;w=600, "name";q=10;w=600
          */
         RateLimitPolicy: string;
         /**
@@ -2070,12 +2014,12 @@ export interface components {
         Allow: string;
         /**
          * @description The size of the whole.
-         * @example bytes *\/3845689
+         * @example bytes *\/57433
          */
         ContentRange: string;
         /**
          * @description Removes the cookie, when the session that ended is this one.
-         * @example kadr_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax
+         * @example __Host-kadr_session=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax
          */
         ClearedCookie: string;
     };
@@ -2114,7 +2058,7 @@ export interface operations {
             /** @description The account was made. */
             201: {
                 headers: {
-                    Location: components["headers"]["Location"];
+                    Location: components["headers"]["AccountLocation"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
@@ -2208,10 +2152,10 @@ export interface operations {
             };
             header?: {
                 /**
-                 * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
-                 * @example "w7c2xq5kt3mza-1"
+                 * @description Do it only if the account still has one of these ETags (RFC 9110); otherwise 412.
+                 * @example "k3vq5xw2mzt4a-1"
                  */
-                "If-Match"?: components["parameters"]["IfMatch"];
+                "If-Match"?: components["parameters"]["AccountIfMatch"];
             };
             path?: never;
             cookie?: never;
@@ -2242,10 +2186,10 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
-                 * @example "w7c2xq5kt3mza-1"
+                 * @description Do it only if the account still has one of these ETags (RFC 9110); otherwise 412.
+                 * @example "k3vq5xw2mzt4a-1"
                  */
-                "If-Match"?: components["parameters"]["IfMatch"];
+                "If-Match"?: components["parameters"]["AccountIfMatch"];
             };
             path?: never;
             cookie?: never;
@@ -2278,8 +2222,8 @@ export interface operations {
                      *       "name": "anna",
                      *       "email": "anna@example.org",
                      *       "role": "member",
-                     *       "keep_metadata": false,
-                     *       "default_visibility": "unlisted",
+                     *       "keep_metadata": true,
+                     *       "default_visibility": "public",
                      *       "created_at": "2026-11-23T10:00:00Z",
                      *       "updated_at": "2026-11-23T10:00:00Z"
                      *     }
@@ -2326,8 +2270,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "bytes": 48211034,
-                     *       "images": 17,
+                     *       "bytes": 57433,
+                     *       "images": 1,
                      *       "quota_bytes": 10737418240
                      *     }
                      */
@@ -2354,9 +2298,9 @@ export interface operations {
                 limit?: components["parameters"]["Limit"];
                 /**
                  * @description The `next_cursor` of the page before; take it as it is, and keep the other parameters the same.
-                 * @example eyJzIjoiY3JlYXRlZF9hdCJ9
+                 * @example eyJsIjoiZmVlZC9hbm5hIiwidCI6IjIwMjYtMTEtMjNUMTA6MDU6MDBaIiwiaSI6ImgzcTd6azVtdjJ4d3QifQ
                  */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["AccountCursor"];
             };
             header?: never;
             path: {
@@ -2389,9 +2333,9 @@ export interface operations {
                 limit?: components["parameters"]["Limit"];
                 /**
                  * @description The `next_cursor` of the page before; take it as it is, and keep the other parameters the same.
-                 * @example eyJzIjoiY3JlYXRlZF9hdCJ9
+                 * @example eyJsIjoic2Vzc2lvbnMiLCJ0IjoiMjAyNi0xMS0yM1QxMDowNTowMFoiLCJpIjoiaDNxN3prNW12Mnh3dCJ9
                  */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["SessionCursor"];
             };
             header?: never;
             path?: never;
@@ -2463,10 +2407,10 @@ export interface operations {
             /** @description Signed in. */
             201: {
                 headers: {
-                    Location: components["headers"]["Location"];
+                    Location: components["headers"]["SessionLocation"];
                     /**
                      * @description The session's cookie; HttpOnly, SameSite=Lax, and Secure under https.
-                     * @example kadr_session=4f7c2kq5xw7mzt3a; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax
+                     * @example __Host-kadr_session=4f7c2kq5xw7mzt3aq2zsn5hweb; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax
                      */
                     "Set-Cookie"?: string;
                     RateLimit: components["headers"]["RateLimit"];
@@ -2563,10 +2507,10 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The resource's id.
-                 * @example w7c2xq5kt3mza
+                 * @description The session's id.
+                 * @example r5m2c7qxe3w6y
                  */
-                id: components["parameters"]["ResourceID"];
+                id: components["parameters"]["SessionID"];
             };
             cookie?: never;
         };
@@ -2601,9 +2545,9 @@ export interface operations {
                 limit?: components["parameters"]["Limit"];
                 /**
                  * @description The `next_cursor` of the page before; take it as it is, and keep the other parameters the same.
-                 * @example eyJzIjoiY3JlYXRlZF9hdCJ9
+                 * @example eyJsIjoiYXBpX2tleXMiLCJ0IjoiMjAyNi0xMS0yM1QxMDowNTowMFoiLCJpIjoiaDNxN3prNW12Mnh3dCJ9
                  */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["APIKeyCursor"];
             };
             header?: never;
             path?: never;
@@ -2679,7 +2623,7 @@ export interface operations {
             /** @description The key, shown this once. */
             201: {
                 headers: {
-                    Location: components["headers"]["Location"];
+                    Location: components["headers"]["APIKeyLocation"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2748,10 +2692,10 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The resource's id.
-                 * @example w7c2xq5kt3mza
+                 * @description The key's id.
+                 * @example b6ytq2zsn5hwe
                  */
-                id: components["parameters"]["ResourceID"];
+                id: components["parameters"]["APIKeyID"];
             };
             cookie?: never;
         };
@@ -2795,7 +2739,7 @@ export interface operations {
                 visibility?: components["schemas"]["Visibility"];
                 /**
                  * @description Only pictures of this type.
-                 * @example image/png
+                 * @example image/jpeg
                  */
                 media_type?: components["schemas"]["MediaType"];
                 /**
@@ -2810,7 +2754,7 @@ export interface operations {
                 limit?: components["parameters"]["Limit"];
                 /**
                  * @description The `next_cursor` of the page before; take it as it is, and keep the other parameters the same.
-                 * @example eyJzIjoiY3JlYXRlZF9hdCJ9
+                 * @example eyJsIjoiaW1hZ2VzL2NyZWF0ZWRfYXQvdHJ1ZSIsInQiOiIyMDI2LTExLTIzVDEwOjA1OjAwWiIsImkiOiJoM3E3ems1bXYyeHd0In0
                  */
                 cursor?: components["parameters"]["Cursor"];
             };
@@ -2855,7 +2799,7 @@ export interface operations {
                 description?: string;
                 /**
                  * @description Who may see it; the account's default when absent.
-                 * @example unlisted
+                 * @example public
                  */
                 visibility?: components["schemas"]["Visibility"];
                 /**
@@ -2872,7 +2816,7 @@ export interface operations {
             header?: {
                 /**
                  * @description RFC 9530 digest of the body, checked when sent.
-                 * @example sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:
+                 * @example sha-256=:Is62Nq1Arz1vvHCe1z436rh3GHFQexEjFCwwo1mwee8=:
                  */
                 "Content-Digest"?: string;
                 /**
@@ -2891,7 +2835,9 @@ export interface operations {
                 /**
                  * @example {
                  *       "file": "(the picture's bytes)",
-                 *       "title": "Sunset over the bay"
+                 *       "title": "Sunset over the bay",
+                 *       "description": "The sun sets behind three sailing boats.",
+                 *       "visibility": "public"
                  *     }
                  */
                 "multipart/form-data": components["schemas"]["ImageUpload"];
@@ -2919,28 +2865,40 @@ export interface operations {
                      *       "id": "w7c2xq5kt3mza",
                      *       "url": "https://pictures.example.org/i/w7c2xq5kt3mza.jpg",
                      *       "page_url": "https://pictures.example.org/p/w7c2xq5kt3mza",
-                     *       "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?w=320",
-                     *       "width": 4032,
-                     *       "height": 3024,
-                     *       "size": 3845689,
+                     *       "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320",
+                     *       "width": 1024,
+                     *       "height": 768,
+                     *       "size": 57433,
                      *       "media_type": "image/jpeg",
                      *       "filename": "sunset.jpg",
                      *       "title": "Sunset over the bay",
                      *       "description": "The sun sets behind three sailing boats.",
-                     *       "visibility": "unlisted",
-                     *       "placeholder": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
+                     *       "visibility": "public",
+                     *       "placeholder": "nicGRZD8NYWFd3iAeMeHg7p6z4+I",
                      *       "variants": [
                      *         {
                      *           "width": 320,
                      *           "height": 240,
                      *           "media_type": "image/avif",
-                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r25b0f9c1a&w=320"
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r222ceb636&w=320"
+                     *         },
+                     *         {
+                     *           "width": 640,
+                     *           "height": 480,
+                     *           "media_type": "image/avif",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r222ceb636&w=640"
                      *         },
                      *         {
                      *           "width": 320,
                      *           "height": 240,
                      *           "media_type": "image/webp",
-                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320"
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320"
+                     *         },
+                     *         {
+                     *           "width": 640,
+                     *           "height": 480,
+                     *           "media_type": "image/webp",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=640"
                      *         }
                      *       ],
                      *       "account_name": "anna",
@@ -2966,28 +2924,40 @@ export interface operations {
                      *       "id": "w7c2xq5kt3mza",
                      *       "url": "https://pictures.example.org/i/w7c2xq5kt3mza.jpg",
                      *       "page_url": "https://pictures.example.org/p/w7c2xq5kt3mza",
-                     *       "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?w=320",
-                     *       "width": 4032,
-                     *       "height": 3024,
-                     *       "size": 3845689,
+                     *       "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320",
+                     *       "width": 1024,
+                     *       "height": 768,
+                     *       "size": 57433,
                      *       "media_type": "image/jpeg",
                      *       "filename": "sunset.jpg",
                      *       "title": "Sunset over the bay",
                      *       "description": "The sun sets behind three sailing boats.",
-                     *       "visibility": "unlisted",
-                     *       "placeholder": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
+                     *       "visibility": "public",
+                     *       "placeholder": "nicGRZD8NYWFd3iAeMeHg7p6z4+I",
                      *       "variants": [
                      *         {
                      *           "width": 320,
                      *           "height": 240,
                      *           "media_type": "image/avif",
-                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r25b0f9c1a&w=320"
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r222ceb636&w=320"
+                     *         },
+                     *         {
+                     *           "width": 640,
+                     *           "height": 480,
+                     *           "media_type": "image/avif",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r222ceb636&w=640"
                      *         },
                      *         {
                      *           "width": 320,
                      *           "height": 240,
                      *           "media_type": "image/webp",
-                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320"
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320"
+                     *         },
+                     *         {
+                     *           "width": 640,
+                     *           "height": 480,
+                     *           "media_type": "image/webp",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=640"
                      *         }
                      *       ],
                      *       "account_name": "anna",
@@ -3112,28 +3082,40 @@ export interface operations {
                      *       "id": "w7c2xq5kt3mza",
                      *       "url": "https://pictures.example.org/i/w7c2xq5kt3mza.jpg",
                      *       "page_url": "https://pictures.example.org/p/w7c2xq5kt3mza",
-                     *       "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?w=320",
-                     *       "width": 4032,
-                     *       "height": 3024,
-                     *       "size": 3845689,
+                     *       "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320",
+                     *       "width": 1024,
+                     *       "height": 768,
+                     *       "size": 57433,
                      *       "media_type": "image/jpeg",
                      *       "filename": "sunset.jpg",
                      *       "title": "Sunset over the bay",
                      *       "description": "The sun sets behind three sailing boats.",
-                     *       "visibility": "unlisted",
-                     *       "placeholder": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
+                     *       "visibility": "public",
+                     *       "placeholder": "nicGRZD8NYWFd3iAeMeHg7p6z4+I",
                      *       "variants": [
                      *         {
                      *           "width": 320,
                      *           "height": 240,
                      *           "media_type": "image/avif",
-                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r25b0f9c1a&w=320"
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r222ceb636&w=320"
+                     *         },
+                     *         {
+                     *           "width": 640,
+                     *           "height": 480,
+                     *           "media_type": "image/avif",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r222ceb636&w=640"
                      *         },
                      *         {
                      *           "width": 320,
                      *           "height": 240,
                      *           "media_type": "image/webp",
-                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320"
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320"
+                     *         },
+                     *         {
+                     *           "width": 640,
+                     *           "height": 480,
+                     *           "media_type": "image/webp",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=640"
                      *         }
                      *       ],
                      *       "account_name": "anna",
@@ -3241,28 +3223,40 @@ export interface operations {
                      *       "id": "w7c2xq5kt3mza",
                      *       "url": "https://pictures.example.org/i/w7c2xq5kt3mza.jpg",
                      *       "page_url": "https://pictures.example.org/p/w7c2xq5kt3mza",
-                     *       "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?w=320",
-                     *       "width": 4032,
-                     *       "height": 3024,
-                     *       "size": 3845689,
+                     *       "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320",
+                     *       "width": 1024,
+                     *       "height": 768,
+                     *       "size": 57433,
                      *       "media_type": "image/jpeg",
                      *       "filename": "sunset.jpg",
                      *       "title": "Sunset over the bay",
                      *       "description": "The sun sets behind three sailing boats.",
-                     *       "visibility": "unlisted",
-                     *       "placeholder": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
+                     *       "visibility": "public",
+                     *       "placeholder": "nicGRZD8NYWFd3iAeMeHg7p6z4+I",
                      *       "variants": [
                      *         {
                      *           "width": 320,
                      *           "height": 240,
                      *           "media_type": "image/avif",
-                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r25b0f9c1a&w=320"
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r222ceb636&w=320"
+                     *         },
+                     *         {
+                     *           "width": 640,
+                     *           "height": 480,
+                     *           "media_type": "image/avif",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r222ceb636&w=640"
                      *         },
                      *         {
                      *           "width": 320,
                      *           "height": 240,
                      *           "media_type": "image/webp",
-                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320"
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320"
+                     *         },
+                     *         {
+                     *           "width": 640,
+                     *           "height": 480,
+                     *           "media_type": "image/webp",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=640"
                      *         }
                      *       ],
                      *       "account_name": "anna",
@@ -3335,7 +3329,7 @@ export interface operations {
                      *           "width": 300,
                      *           "height": 200,
                      *           "media_type": "image/webp",
-                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?fit=cover&h=200&position=attention&sig=m1Kd0SXfG8mZ4cJx7Qp2Vb9tLr5nWy3aEo6uHsTiYkA&v=r25b0f9c1a&w=300"
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?fit=cover&h=200&position=attention&sig=8-cIhK0vi1sTCl0ASWVYHsUlVmhKhrJUwPQ6zfhwPmo&v=r222ceb636&w=300"
                      *         }
                      *       ]
                      *     }
@@ -3391,8 +3385,8 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "url": "https://pictures.example.org/i/w7c2xq5kt3mza.jpg?expires=1764000000&sig=m1Kd0SXfG8mZ4cJx7Qp2Vb9tLr5nWy3aEo6uHsTiYkA",
-                     *       "expires_at": "2026-11-24T16:00:00Z"
+                     *       "url": "https://pictures.example.org/i/w7c2xq5kt3mza.jpg?expires=1795431600&sig=7XAmHsApLPyzOE68IQ96mRg_nNN3l8F4NOXoOIadJCI",
+                     *       "expires_at": "2026-11-23T11:00:00Z"
                      *     }
                      */
                     "application/json": components["schemas"]["ImageLink"];
@@ -3432,7 +3426,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "size": 3845689,
+                 *       "size": 57433,
                  *       "filename": "sunset.jpg"
                  *     }
                  */
@@ -3454,7 +3448,7 @@ export interface operations {
                      * @example {
                      *       "id": "k3tmza7xw7c2q",
                      *       "offset": 0,
-                     *       "size": 3845689,
+                     *       "size": 57433,
                      *       "expires_at": "2026-11-24T10:00:00Z"
                      *     }
                      */
@@ -3488,10 +3482,10 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The resource's id.
-                 * @example w7c2xq5kt3mza
+                 * @description The upload's id.
+                 * @example k3tmza7xw7c2q
                  */
-                id: components["parameters"]["ResourceID"];
+                id: components["parameters"]["UploadID"];
             };
             cookie?: never;
         };
@@ -3521,10 +3515,10 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The resource's id.
-                 * @example w7c2xq5kt3mza
+                 * @description The upload's id.
+                 * @example k3tmza7xw7c2q
                  */
-                id: components["parameters"]["ResourceID"];
+                id: components["parameters"]["UploadID"];
             };
             cookie?: never;
         };
@@ -3560,16 +3554,16 @@ export interface operations {
                 "Upload-Offset": number;
                 /**
                  * @description RFC 9530 digest of the body, checked when sent.
-                 * @example sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:
+                 * @example sha-256=:cuaozUdeLO+tTK741NGyTAMcRW7dQlNUhKcaAzN9jWo=:
                  */
                 "Content-Digest"?: string;
             };
             path: {
                 /**
-                 * @description The resource's id.
-                 * @example w7c2xq5kt3mza
+                 * @description The upload's id.
+                 * @example k3tmza7xw7c2q
                  */
-                id: components["parameters"]["ResourceID"];
+                id: components["parameters"]["UploadID"];
             };
             cookie?: never;
         };
@@ -3599,7 +3593,7 @@ export interface operations {
                      *       "title": "Conflict",
                      *       "status": 409,
                      *       "detail": "The upload goes on at another offset; see Upload-Offset.",
-                     *       "request_id": "4f7c2kq5xw7mzt3a"
+                     *       "request_id": "4f7c2kq5xw7mz"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3621,10 +3615,10 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The resource's id.
-                 * @example w7c2xq5kt3mza
+                 * @description The upload's id.
+                 * @example k3tmza7xw7c2q
                  */
-                id: components["parameters"]["ResourceID"];
+                id: components["parameters"]["UploadID"];
             };
             cookie?: never;
         };
@@ -3634,7 +3628,8 @@ export interface operations {
                 /**
                  * @example {
                  *       "title": "Sunset over the bay",
-                 *       "visibility": "unlisted"
+                 *       "description": "The sun sets behind three sailing boats.",
+                 *       "visibility": "public"
                  *     }
                  */
                 "application/json": components["schemas"]["UploadComplete"];
@@ -3653,28 +3648,40 @@ export interface operations {
                      *       "id": "w7c2xq5kt3mza",
                      *       "url": "https://pictures.example.org/i/w7c2xq5kt3mza.jpg",
                      *       "page_url": "https://pictures.example.org/p/w7c2xq5kt3mza",
-                     *       "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?w=320",
-                     *       "width": 4032,
-                     *       "height": 3024,
-                     *       "size": 3845689,
+                     *       "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320",
+                     *       "width": 1024,
+                     *       "height": 768,
+                     *       "size": 57433,
                      *       "media_type": "image/jpeg",
                      *       "filename": "sunset.jpg",
                      *       "title": "Sunset over the bay",
                      *       "description": "The sun sets behind three sailing boats.",
-                     *       "visibility": "unlisted",
-                     *       "placeholder": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
+                     *       "visibility": "public",
+                     *       "placeholder": "nicGRZD8NYWFd3iAeMeHg7p6z4+I",
                      *       "variants": [
                      *         {
                      *           "width": 320,
                      *           "height": 240,
                      *           "media_type": "image/avif",
-                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r25b0f9c1a&w=320"
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r222ceb636&w=320"
+                     *         },
+                     *         {
+                     *           "width": 640,
+                     *           "height": 480,
+                     *           "media_type": "image/avif",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r222ceb636&w=640"
                      *         },
                      *         {
                      *           "width": 320,
                      *           "height": 240,
                      *           "media_type": "image/webp",
-                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320"
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320"
+                     *         },
+                     *         {
+                     *           "width": 640,
+                     *           "height": 480,
+                     *           "media_type": "image/webp",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=640"
                      *         }
                      *       ],
                      *       "account_name": "anna",
@@ -3698,28 +3705,40 @@ export interface operations {
                      *       "id": "w7c2xq5kt3mza",
                      *       "url": "https://pictures.example.org/i/w7c2xq5kt3mza.jpg",
                      *       "page_url": "https://pictures.example.org/p/w7c2xq5kt3mza",
-                     *       "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?w=320",
-                     *       "width": 4032,
-                     *       "height": 3024,
-                     *       "size": 3845689,
+                     *       "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320",
+                     *       "width": 1024,
+                     *       "height": 768,
+                     *       "size": 57433,
                      *       "media_type": "image/jpeg",
                      *       "filename": "sunset.jpg",
                      *       "title": "Sunset over the bay",
                      *       "description": "The sun sets behind three sailing boats.",
-                     *       "visibility": "unlisted",
-                     *       "placeholder": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
+                     *       "visibility": "public",
+                     *       "placeholder": "nicGRZD8NYWFd3iAeMeHg7p6z4+I",
                      *       "variants": [
                      *         {
                      *           "width": 320,
                      *           "height": 240,
                      *           "media_type": "image/avif",
-                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r25b0f9c1a&w=320"
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r222ceb636&w=320"
+                     *         },
+                     *         {
+                     *           "width": 640,
+                     *           "height": 480,
+                     *           "media_type": "image/avif",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.avif?v=r222ceb636&w=640"
                      *         },
                      *         {
                      *           "width": 320,
                      *           "height": 240,
                      *           "media_type": "image/webp",
-                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320"
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320"
+                     *         },
+                     *         {
+                     *           "width": 640,
+                     *           "height": 480,
+                     *           "media_type": "image/webp",
+                     *           "url": "https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=640"
                      *         }
                      *       ],
                      *       "account_name": "anna",
@@ -3747,8 +3766,8 @@ export interface operations {
                      *       "type": "/problems/upload_incomplete",
                      *       "title": "Conflict",
                      *       "status": 409,
-                     *       "detail": "Of 3845689 bytes 1048576 have arrived. Send the rest first.",
-                     *       "request_id": "4f7c2kq5xw7mzt3a"
+                     *       "detail": "Of 57433 bytes 16384 have arrived. Send the rest first.",
+                     *       "request_id": "4f7c2kq5xw7mz"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -3774,9 +3793,9 @@ export interface operations {
                 limit?: components["parameters"]["Limit"];
                 /**
                  * @description The `next_cursor` of the page before; take it as it is, and keep the other parameters the same.
-                 * @example eyJzIjoiY3JlYXRlZF9hdCJ9
+                 * @example eyJsIjoiZmVlZC8iLCJ0IjoiMjAyNi0xMS0yM1QxMDowNTowMFoiLCJpIjoiaDNxN3prNW12Mnh3dCJ9
                  */
-                cursor?: components["parameters"]["Cursor"];
+                cursor?: components["parameters"]["FeedCursor"];
             };
             header?: never;
             path?: never;
@@ -3869,7 +3888,7 @@ export interface operations {
                 enlarge?: boolean;
                 /**
                  * @description The version that the API hands out; only how long a reply may be kept depends on it.
-                 * @example r25b0f9c1a
+                 * @example r222ceb636
                  */
                 v?: string;
                 /**
@@ -3879,12 +3898,12 @@ export interface operations {
                 download?: boolean;
                 /**
                  * @description When a signed link ends, in seconds since 1970.
-                 * @example 1764000000
+                 * @example 4102444800
                  */
                 expires?: number;
                 /**
                  * @description The link's signature.
-                 * @example m1Kd0SXfG8mZ4cJx7Qp2Vb9tLr5nWy3aEo6uHsTiYkA
+                 * @example WLm8rzY0CudzgLn4Bok2VEBGCmYIXo2U9XMzn6IzBCE
                  */
                 sig?: string;
             };
@@ -4011,7 +4030,7 @@ export interface operations {
                      * @example {
                      *       "type": "photo",
                      *       "version": "1.0",
-                     *       "url": "https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r25b0f9c1a&w=640",
+                     *       "url": "https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r222ceb636&w=640",
                      *       "width": 640,
                      *       "height": 480,
                      *       "title": "Sunset over the bay",
@@ -4019,13 +4038,17 @@ export interface operations {
                      *       "author_url": "https://pictures.example.org/u/anna",
                      *       "provider_name": "Kadr",
                      *       "provider_url": "https://pictures.example.org/",
-                     *       "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r25b0f9c1a&w=320",
+                     *       "thumbnail_url": "https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r222ceb636&w=320",
                      *       "thumbnail_width": 320,
                      *       "thumbnail_height": 240,
                      *       "cache_age": 300
                      *     }
                      */
                     "application/json": components["schemas"]["OEmbed"];
+                    /**
+                     * @example <?xml version="1.0" encoding="utf-8" standalone="yes"?>
+                     *     <oembed><type>photo</type><version>1.0</version><url>https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r222ceb636&amp;w=640</url><width>640</width><height>480</height><title>Sunset over the bay</title><author_name>anna</author_name><author_url>https://pictures.example.org/u/anna</author_url><provider_name>Kadr</provider_name><provider_url>https://pictures.example.org/</provider_url><thumbnail_url>https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r222ceb636&amp;w=320</thumbnail_url><thumbnail_width>320</thumbnail_width><thumbnail_height>240</thumbnail_height><cache_age>300</cache_age></oembed>
+                     */
                     "text/xml": string;
                 };
             };
@@ -4046,7 +4069,7 @@ export interface operations {
                      *       "title": "Not implemented",
                      *       "status": 501,
                      *       "detail": "Embeds are described as json or xml.",
-                     *       "request_id": "4f7c2kq5xw7mzt3a"
+                     *       "request_id": "4f7c2kq5xw7mz"
                      *     }
                      */
                     "application/problem+json": components["schemas"]["Problem"];
@@ -4087,11 +4110,19 @@ export interface operations {
                      *       "formats": {
                      *         "input": [
                      *           "image/jpeg",
-                     *           "image/png"
+                     *           "image/png",
+                     *           "image/gif",
+                     *           "image/webp",
+                     *           "image/avif",
+                     *           "image/heic",
+                     *           "image/tiff"
                      *         ],
                      *         "output": [
                      *           "image/jpeg",
-                     *           "image/webp"
+                     *           "image/png",
+                     *           "image/gif",
+                     *           "image/webp",
+                     *           "image/avif"
                      *         ]
                      *       },
                      *       "version": "v1.2.0"
@@ -4169,11 +4200,19 @@ export interface operations {
                      *       "formats": {
                      *         "input": [
                      *           "image/jpeg",
-                     *           "image/png"
+                     *           "image/png",
+                     *           "image/gif",
+                     *           "image/webp",
+                     *           "image/avif",
+                     *           "image/heic",
+                     *           "image/tiff"
                      *         ],
                      *         "output": [
                      *           "image/jpeg",
-                     *           "image/webp"
+                     *           "image/png",
+                     *           "image/gif",
+                     *           "image/webp",
+                     *           "image/avif"
                      *         ]
                      *       }
                      *     }
@@ -4199,11 +4238,19 @@ export interface operations {
                      *       "formats": {
                      *         "input": [
                      *           "image/jpeg",
-                     *           "image/png"
+                     *           "image/png",
+                     *           "image/gif",
+                     *           "image/webp",
+                     *           "image/avif",
+                     *           "image/heic",
+                     *           "image/tiff"
                      *         ],
                      *         "output": [
                      *           "image/jpeg",
-                     *           "image/webp"
+                     *           "image/png",
+                     *           "image/gif",
+                     *           "image/webp",
+                     *           "image/avif"
                      *         ]
                      *       }
                      *     }

@@ -554,7 +554,7 @@ type APIKeyList struct {
 
 	// NextCursor Send it as `cursor` for the next page; null at the end.
 	//
-	// Example: eyJzIjoiY3JlYXRlZF9hdCJ9
+	// Example: eyJsIjoiaW1hZ2VzL2NyZWF0ZWRfYXQvdHJ1ZSIsInQiOiIyMDI2LTExLTIzVDEwOjA1OjAwWiIsImkiOiJoM3E3ems1bXYyeHd0In0
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
 
@@ -850,7 +850,7 @@ type Image struct {
 
 	// Height Pixels, as it is seen (after orientation).
 	//
-	// Example: 3024
+	// Example: 768
 	Height int32 `json:"height"`
 
 	// ID An opaque id.
@@ -870,17 +870,17 @@ type Image struct {
 
 	// Placeholder A ThumbHash in base64 without padding.
 	//
-	// Example: 1QcSHQRnh493V4dIh4eXh1h4kJUI
+	// Example: nicGRZD8NYWFd3iAeMeHg7p6z4+I
 	Placeholder string `json:"placeholder"`
 
 	// Size Bytes of the original as it is kept.
 	//
-	// Example: 3845689
+	// Example: 57433
 	Size int64 `json:"size"`
 
 	// ThumbnailURL A still thumbnail of at most 320 pixels' width.
 	//
-	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.webp?w=320
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320
 	ThumbnailURL string `json:"thumbnail_url"`
 
 	// Title The title; empty if none.
@@ -908,7 +908,7 @@ type Image struct {
 
 	// Width Pixels, as it is seen (after orientation).
 	//
-	// Example: 4032
+	// Example: 1024
 	Width int32 `json:"width"`
 }
 
@@ -921,7 +921,7 @@ type ImageLink struct {
 
 	// URL The link.
 	//
-	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg?expires=1764000000&sig=m1Kd0SXfG8mZ4cJx7Qp2Vb9tLr5nWy3aEo6uHsTiYkA
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg?expires=1795431600&sig=7XAmHsApLPyzOE68IQ96mRg_nNN3l8F4NOXoOIadJCI
 	URL string `json:"url"`
 }
 
@@ -948,7 +948,7 @@ type ImageList struct {
 
 	// NextCursor Send it as `cursor` for the next page; null at the end.
 	//
-	// Example: eyJzIjoiY3JlYXRlZF9hdCJ9
+	// Example: eyJsIjoiaW1hZ2VzL2NyZWF0ZWRfYXQvdHJ1ZSIsInQiOiIyMDI2LTExLTIzVDEwOjA1OjAwWiIsImkiOiJoM3E3ems1bXYyeHd0In0
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
 
@@ -1025,7 +1025,7 @@ type ImageVariant struct {
 
 	// URL The link.
 	//
-	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320
 	URL string `json:"url"`
 
 	// Width Pixels.
@@ -1084,7 +1084,7 @@ type MediaType string
 
 // NextCursor Send it as `cursor` for the next page; null at the end.
 //
-// Example: eyJzIjoiY3JlYXRlZF9hdCJ9
+// Example: eyJsIjoiaW1hZ2VzL2NyZWF0ZWRfYXQvdHJ1ZSIsInQiOiIyMDI2LTExLTIzVDEwOjA1OjAwWiIsImkiOiJoM3E3ems1bXYyeHd0In0
 type NextCursor = string
 
 // OEmbed A picture, as oEmbed 1.0 describes a photo.
@@ -1126,7 +1126,7 @@ type OEmbed struct {
 
 	// ThumbnailURL A still of at most 320 pixels' width, within the same box.
 	//
-	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r25b0f9c1a&w=320
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r222ceb636&w=320
 	ThumbnailURL string `json:"thumbnail_url"`
 
 	// ThumbnailWidth Pixels to show it in.
@@ -1146,7 +1146,7 @@ type OEmbed struct {
 
 	// URL The picture in a format that everything shows, as large as `maxwidth` and `maxheight` let it be, and never enlarged.
 	//
-	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r25b0f9c1a&w=640
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r222ceb636&w=640
 	URL string `json:"url"`
 
 	// Version Of oEmbed.
@@ -1202,7 +1202,7 @@ type Problem struct {
 
 	// RequestID The request's id; the server's log has it too.
 	//
-	// Example: 4f7c2kq5xw7mzt3a
+	// Example: 4f7c2kq5xw7mz
 	RequestID string `json:"request_id"`
 
 	// Status The HTTP status.
@@ -1320,7 +1320,7 @@ type SessionList struct {
 
 	// NextCursor Send it as `cursor` for the next page; null at the end.
 	//
-	// Example: eyJzIjoiY3JlYXRlZF9hdCJ9
+	// Example: eyJsIjoiaW1hZ2VzL2NyZWF0ZWRfYXQvdHJ1ZSIsInQiOiIyMDI2LTExLTIzVDEwOjA1OjAwWiIsImkiOiJoM3E3ems1bXYyeHd0In0
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
 
@@ -1343,12 +1343,12 @@ type Upload struct {
 
 	// Offset Bytes that have arrived.
 	//
-	// Example: 1048576
+	// Example: 16384
 	Offset int64 `json:"offset"`
 
 	// Size Bytes of the whole.
 	//
-	// Example: 3845689
+	// Example: 57433
 	Size int64 `json:"size"`
 }
 
@@ -1394,7 +1394,7 @@ type UploadCreate struct {
 
 	// Size Bytes of the whole.
 	//
-	// Example: 3845689
+	// Example: 57433
 	Size int64 `json:"size"`
 }
 
@@ -1402,12 +1402,12 @@ type UploadCreate struct {
 type Usage struct {
 	// Bytes Bytes of all pictures.
 	//
-	// Example: 48211034
+	// Example: 57433
 	Bytes int64 `json:"bytes"`
 
 	// Images How many pictures.
 	//
-	// Example: 17
+	// Example: 1
 	Images int64 `json:"images"`
 
 	// QuotaBytes Bytes that the account may hold; null for no limit.
@@ -1499,8 +1499,25 @@ type VariantShape struct {
 // Example: unlisted
 type Visibility string
 
+// APIKeyCursor defines model for APIKeyCursor.
+type APIKeyCursor = string
+
+// APIKeyID An opaque id.
+//
+// Example: w7c2xq5kt3mza
+type APIKeyID = ID
+
+// AccountCursor defines model for AccountCursor.
+type AccountCursor = string
+
+// AccountIfMatch defines model for AccountIfMatch.
+type AccountIfMatch = string
+
 // Cursor defines model for Cursor.
 type Cursor = string
+
+// FeedCursor defines model for FeedCursor.
+type FeedCursor = string
 
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
@@ -1518,6 +1535,19 @@ type Limit = int32
 //
 // Example: w7c2xq5kt3mza
 type ResourceID = ID
+
+// SessionCursor defines model for SessionCursor.
+type SessionCursor = string
+
+// SessionID An opaque id.
+//
+// Example: w7c2xq5kt3mza
+type SessionID = ID
+
+// UploadID An opaque id.
+//
+// Example: w7c2xq5kt3mza
+type UploadID = ID
 
 // BadRequestProblem A problem document (RFC 9457).
 type BadRequestProblem = Problem
@@ -1581,8 +1611,8 @@ type DeleteAccountParams struct {
 	// Confirm The account's name, repeated.
 	Confirm string `form:"confirm" json:"confirm"`
 
-	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
-	IfMatch *IfMatch `json:"If-Match,omitempty"`
+	// IfMatch Do it only if the account still has one of these ETags (RFC 9110); otherwise 412.
+	IfMatch *AccountIfMatch `json:"If-Match,omitempty"`
 }
 
 // GetAccountParams defines parameters for GetAccount.
@@ -1593,8 +1623,8 @@ type GetAccountParams struct {
 
 // UpdateAccountParams defines parameters for UpdateAccount.
 type UpdateAccountParams struct {
-	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
-	IfMatch *IfMatch `json:"If-Match,omitempty"`
+	// IfMatch Do it only if the account still has one of these ETags (RFC 9110); otherwise 412.
+	IfMatch *AccountIfMatch `json:"If-Match,omitempty"`
 }
 
 // GetAccountUsageParams defines parameters for GetAccountUsage.
@@ -1616,7 +1646,7 @@ type ListAccountImagesParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before; take it as it is, and keep the other parameters the same.
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *AccountCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListAPIKeysParams defines parameters for ListAPIKeys.
@@ -1625,7 +1655,7 @@ type ListAPIKeysParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before; take it as it is, and keep the other parameters the same.
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *APIKeyCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // CreateAPIKeyParams defines parameters for CreateAPIKey.
@@ -1641,7 +1671,7 @@ type ListFeedParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before; take it as it is, and keep the other parameters the same.
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *FeedCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListImagesParams defines parameters for ListImages.
@@ -1745,7 +1775,7 @@ type ListSessionsParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before; take it as it is, and keep the other parameters the same.
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *SessionCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // CreateSessionParams defines parameters for CreateSession.
@@ -1999,7 +2029,6 @@ type ClientInterface interface {
 	// UpdateAccountWithBody Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
 	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
 	// only, never an API key.
@@ -2011,7 +2040,6 @@ type ClientInterface interface {
 
 	// UpdateAccountWithApplicationMergePatchPlusJSONBody Change my account
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
 	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
@@ -2110,7 +2138,7 @@ type ClientInterface interface {
 	// `GET /api/v1/api-keys` tells, and not the key itself. Somebody else's key is not found. Takes a session only.
 	//
 	// Corresponds with DELETE /api/v1/api-keys/{id} (the `DeleteAPIKey` operationId).
-	DeleteAPIKey(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteAPIKey(ctx context.Context, id APIKeyID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListFeed List public pictures
 	//
@@ -2329,7 +2357,7 @@ type ClientInterface interface {
 	// Somebody else's session is not found. Takes a session only.
 	//
 	// Corresponds with DELETE /api/v1/sessions/{id} (the `DeleteSession` operationId).
-	DeleteSession(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteSession(ctx context.Context, id SessionID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateUploadWithBody Begin an upload in parts
 	//
@@ -2367,7 +2395,7 @@ type ClientInterface interface {
 	// upload is not found, and neither is one that is gone already.
 	//
 	// Corresponds with DELETE /api/v1/uploads/{id} (the `DeleteUpload` operationId).
-	DeleteUpload(ctx context.Context, id ResourceID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteUpload(ctx context.Context, id UploadID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetUpload Show how far an upload is
 	//
@@ -2375,7 +2403,7 @@ type ClientInterface interface {
 	// one that is complete or was removed.
 	//
 	// Corresponds with GET /api/v1/uploads/{id} (the `GetUpload` operationId).
-	GetUpload(ctx context.Context, id ResourceID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetUpload(ctx context.Context, id UploadID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AppendUploadWithBody Send the next part
 	//
@@ -2389,7 +2417,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /api/v1/uploads/{id} (the `AppendUpload` operationId).
-	AppendUploadWithBody(ctx context.Context, id ResourceID, params *AppendUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	AppendUploadWithBody(ctx context.Context, id UploadID, params *AppendUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CompleteUploadWithBody Make a picture of an upload
 	//
@@ -2404,7 +2432,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/uploads/{id}/complete (the `CompleteUpload` operationId).
-	CompleteUploadWithBody(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CompleteUploadWithBody(ctx context.Context, id UploadID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CompleteUpload Make a picture of an upload
 	//
@@ -2419,7 +2447,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/uploads/{id}/complete (the `CompleteUpload` operationId).
-	CompleteUpload(ctx context.Context, id ResourceID, body CompleteUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CompleteUpload(ctx context.Context, id UploadID, body CompleteUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetDocs This contract, to read and try
 	//
@@ -2537,7 +2565,6 @@ func (c *Client) GetAccount(ctx context.Context, params *GetAccountParams, reqEd
 // UpdateAccountWithBody Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 // `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
 // else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
 // only, never an API key.
@@ -2559,7 +2586,6 @@ func (c *Client) UpdateAccountWithBody(ctx context.Context, params *UpdateAccoun
 
 // UpdateAccountWithApplicationMergePatchPlusJSONBody Change my account
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 // `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
 // else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
@@ -2748,7 +2774,7 @@ func (c *Client) DeleteCurrentAPIKey(ctx context.Context, reqEditors ...RequestE
 // `GET /api/v1/api-keys` tells, and not the key itself. Somebody else's key is not found. Takes a session only.
 //
 // Corresponds with DELETE /api/v1/api-keys/{id} (the `DeleteAPIKey` operationId).
-func (c *Client) DeleteAPIKey(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeleteAPIKey(ctx context.Context, id APIKeyID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteAPIKeyRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -3167,7 +3193,7 @@ func (c *Client) DeleteCurrentSession(ctx context.Context, reqEditors ...Request
 // Somebody else's session is not found. Takes a session only.
 //
 // Corresponds with DELETE /api/v1/sessions/{id} (the `DeleteSession` operationId).
-func (c *Client) DeleteSession(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeleteSession(ctx context.Context, id SessionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteSessionRequest(c.Server, id)
 	if err != nil {
 		return nil, err
@@ -3235,7 +3261,7 @@ func (c *Client) CreateUpload(ctx context.Context, params *CreateUploadParams, b
 // upload is not found, and neither is one that is gone already.
 //
 // Corresponds with DELETE /api/v1/uploads/{id} (the `DeleteUpload` operationId).
-func (c *Client) DeleteUpload(ctx context.Context, id ResourceID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeleteUpload(ctx context.Context, id UploadID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteUploadRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -3253,7 +3279,7 @@ func (c *Client) DeleteUpload(ctx context.Context, id ResourceID, params *Delete
 // one that is complete or was removed.
 //
 // Corresponds with GET /api/v1/uploads/{id} (the `GetUpload` operationId).
-func (c *Client) GetUpload(ctx context.Context, id ResourceID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetUpload(ctx context.Context, id UploadID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetUploadRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -3277,7 +3303,7 @@ func (c *Client) GetUpload(ctx context.Context, id ResourceID, params *GetUpload
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /api/v1/uploads/{id} (the `AppendUpload` operationId).
-func (c *Client) AppendUploadWithBody(ctx context.Context, id ResourceID, params *AppendUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) AppendUploadWithBody(ctx context.Context, id UploadID, params *AppendUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAppendUploadRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
@@ -3302,7 +3328,7 @@ func (c *Client) AppendUploadWithBody(ctx context.Context, id ResourceID, params
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/uploads/{id}/complete (the `CompleteUpload` operationId).
-func (c *Client) CompleteUploadWithBody(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) CompleteUploadWithBody(ctx context.Context, id UploadID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCompleteUploadRequestWithBody(c.Server, id, contentType, body)
 	if err != nil {
 		return nil, err
@@ -3327,7 +3353,7 @@ func (c *Client) CompleteUploadWithBody(ctx context.Context, id ResourceID, cont
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/uploads/{id}/complete (the `CompleteUpload` operationId).
-func (c *Client) CompleteUpload(ctx context.Context, id ResourceID, body CompleteUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) CompleteUpload(ctx context.Context, id UploadID, body CompleteUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCompleteUploadRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
@@ -3965,7 +3991,7 @@ func NewDeleteCurrentAPIKeyRequest(server string) (*http.Request, error) {
 }
 
 // NewDeleteAPIKeyRequest constructs an http.Request for the DeleteAPIKey method
-func NewDeleteAPIKeyRequest(server string, id ResourceID) (*http.Request, error) {
+func NewDeleteAPIKeyRequest(server string, id APIKeyID) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4871,7 +4897,7 @@ func NewDeleteCurrentSessionRequest(server string) (*http.Request, error) {
 }
 
 // NewDeleteSessionRequest constructs an http.Request for the DeleteSession method
-func NewDeleteSessionRequest(server string, id ResourceID) (*http.Request, error) {
+func NewDeleteSessionRequest(server string, id SessionID) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4960,7 +4986,7 @@ func NewCreateUploadRequestWithBody(server string, params *CreateUploadParams, c
 }
 
 // NewDeleteUploadRequest constructs an http.Request for the DeleteUpload method
-func NewDeleteUploadRequest(server string, id ResourceID, params *DeleteUploadParams) (*http.Request, error) {
+func NewDeleteUploadRequest(server string, id UploadID, params *DeleteUploadParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5009,7 +5035,7 @@ func NewDeleteUploadRequest(server string, id ResourceID, params *DeleteUploadPa
 }
 
 // NewGetUploadRequest constructs an http.Request for the GetUpload method
-func NewGetUploadRequest(server string, id ResourceID, params *GetUploadParams) (*http.Request, error) {
+func NewGetUploadRequest(server string, id UploadID, params *GetUploadParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5058,7 +5084,7 @@ func NewGetUploadRequest(server string, id ResourceID, params *GetUploadParams) 
 }
 
 // NewAppendUploadRequestWithBody constructs an http.Request for the AppendUpload method, with any body, and a specified content type
-func NewAppendUploadRequestWithBody(server string, id ResourceID, params *AppendUploadParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewAppendUploadRequestWithBody(server string, id UploadID, params *AppendUploadParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5118,7 +5144,7 @@ func NewAppendUploadRequestWithBody(server string, id ResourceID, params *Append
 }
 
 // NewCompleteUploadRequest calls the generic CompleteUpload builder with application/json body
-func NewCompleteUploadRequest(server string, id ResourceID, body CompleteUploadJSONRequestBody) (*http.Request, error) {
+func NewCompleteUploadRequest(server string, id UploadID, body CompleteUploadJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -5129,7 +5155,7 @@ func NewCompleteUploadRequest(server string, id ResourceID, body CompleteUploadJ
 }
 
 // NewCompleteUploadRequestWithBody constructs an http.Request for the CompleteUpload method, with any body, and a specified content type
-func NewCompleteUploadRequestWithBody(server string, id ResourceID, contentType string, body io.Reader) (*http.Request, error) {
+func NewCompleteUploadRequestWithBody(server string, id UploadID, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5763,7 +5789,6 @@ type ClientWithResponsesInterface interface {
 	// UpdateAccountWithBodyWithResponse Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
 	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
 	// only, never an API key.
@@ -5775,7 +5800,6 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateAccountWithApplicationMergePatchPlusJSONBodyWithResponse Change my account
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
 	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
@@ -5884,7 +5908,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api/v1/api-keys/{id} (the `DeleteAPIKey` operationId).
-	DeleteAPIKeyWithResponse(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*DeleteAPIKeyResponse, error)
+	DeleteAPIKeyWithResponse(ctx context.Context, id APIKeyID, reqEditors ...RequestEditorFn) (*DeleteAPIKeyResponse, error)
 
 	// ListFeedWithResponse List public pictures
 	//
@@ -6121,7 +6145,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api/v1/sessions/{id} (the `DeleteSession` operationId).
-	DeleteSessionWithResponse(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*DeleteSessionResponse, error)
+	DeleteSessionWithResponse(ctx context.Context, id SessionID, reqEditors ...RequestEditorFn) (*DeleteSessionResponse, error)
 
 	// CreateUploadWithBodyWithResponse Begin an upload in parts
 	//
@@ -6161,7 +6185,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api/v1/uploads/{id} (the `DeleteUpload` operationId).
-	DeleteUploadWithResponse(ctx context.Context, id ResourceID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*DeleteUploadResponse, error)
+	DeleteUploadWithResponse(ctx context.Context, id UploadID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*DeleteUploadResponse, error)
 
 	// GetUploadWithResponse Show how far an upload is
 	//
@@ -6171,7 +6195,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/uploads/{id} (the `GetUpload` operationId).
-	GetUploadWithResponse(ctx context.Context, id ResourceID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*GetUploadResponse, error)
+	GetUploadWithResponse(ctx context.Context, id UploadID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*GetUploadResponse, error)
 
 	// AppendUploadWithBodyWithResponse Send the next part
 	//
@@ -6185,7 +6209,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/uploads/{id} (the `AppendUpload` operationId).
-	AppendUploadWithBodyWithResponse(ctx context.Context, id ResourceID, params *AppendUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AppendUploadResponse, error)
+	AppendUploadWithBodyWithResponse(ctx context.Context, id UploadID, params *AppendUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AppendUploadResponse, error)
 
 	// CompleteUploadWithBodyWithResponse Make a picture of an upload
 	//
@@ -6200,7 +6224,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/uploads/{id}/complete (the `CompleteUpload` operationId).
-	CompleteUploadWithBodyWithResponse(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CompleteUploadResponse, error)
+	CompleteUploadWithBodyWithResponse(ctx context.Context, id UploadID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CompleteUploadResponse, error)
 
 	// CompleteUploadWithResponse Make a picture of an upload
 	//
@@ -6215,7 +6239,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/uploads/{id}/complete (the `CompleteUpload` operationId).
-	CompleteUploadWithResponse(ctx context.Context, id ResourceID, body CompleteUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*CompleteUploadResponse, error)
+	CompleteUploadWithResponse(ctx context.Context, id UploadID, body CompleteUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*CompleteUploadResponse, error)
 
 	// GetDocsWithResponse This contract, to read and try
 	//
@@ -13164,7 +13188,6 @@ func (c *ClientWithResponses) GetAccountWithResponse(ctx context.Context, params
 // UpdateAccountWithBodyWithResponse Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 // `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
 // else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
 // only, never an API key.
@@ -13182,7 +13205,6 @@ func (c *ClientWithResponses) UpdateAccountWithBodyWithResponse(ctx context.Cont
 
 // UpdateAccountWithApplicationMergePatchPlusJSONBodyWithResponse Change my account
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
 // `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
 // else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
@@ -13345,7 +13367,7 @@ func (c *ClientWithResponses) DeleteCurrentAPIKeyWithResponse(ctx context.Contex
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api/v1/api-keys/{id} (the `DeleteAPIKey` operationId).
-func (c *ClientWithResponses) DeleteAPIKeyWithResponse(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*DeleteAPIKeyResponse, error) {
+func (c *ClientWithResponses) DeleteAPIKeyWithResponse(ctx context.Context, id APIKeyID, reqEditors ...RequestEditorFn) (*DeleteAPIKeyResponse, error) {
 	rsp, err := c.DeleteAPIKey(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13702,7 +13724,7 @@ func (c *ClientWithResponses) DeleteCurrentSessionWithResponse(ctx context.Conte
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api/v1/sessions/{id} (the `DeleteSession` operationId).
-func (c *ClientWithResponses) DeleteSessionWithResponse(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*DeleteSessionResponse, error) {
+func (c *ClientWithResponses) DeleteSessionWithResponse(ctx context.Context, id SessionID, reqEditors ...RequestEditorFn) (*DeleteSessionResponse, error) {
 	rsp, err := c.DeleteSession(ctx, id, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13760,7 +13782,7 @@ func (c *ClientWithResponses) CreateUploadWithResponse(ctx context.Context, para
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api/v1/uploads/{id} (the `DeleteUpload` operationId).
-func (c *ClientWithResponses) DeleteUploadWithResponse(ctx context.Context, id ResourceID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*DeleteUploadResponse, error) {
+func (c *ClientWithResponses) DeleteUploadWithResponse(ctx context.Context, id UploadID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*DeleteUploadResponse, error) {
 	rsp, err := c.DeleteUpload(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13776,7 +13798,7 @@ func (c *ClientWithResponses) DeleteUploadWithResponse(ctx context.Context, id R
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/uploads/{id} (the `GetUpload` operationId).
-func (c *ClientWithResponses) GetUploadWithResponse(ctx context.Context, id ResourceID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*GetUploadResponse, error) {
+func (c *ClientWithResponses) GetUploadWithResponse(ctx context.Context, id UploadID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*GetUploadResponse, error) {
 	rsp, err := c.GetUpload(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13796,7 +13818,7 @@ func (c *ClientWithResponses) GetUploadWithResponse(ctx context.Context, id Reso
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/uploads/{id} (the `AppendUpload` operationId).
-func (c *ClientWithResponses) AppendUploadWithBodyWithResponse(ctx context.Context, id ResourceID, params *AppendUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AppendUploadResponse, error) {
+func (c *ClientWithResponses) AppendUploadWithBodyWithResponse(ctx context.Context, id UploadID, params *AppendUploadParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AppendUploadResponse, error) {
 	rsp, err := c.AppendUploadWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13817,7 +13839,7 @@ func (c *ClientWithResponses) AppendUploadWithBodyWithResponse(ctx context.Conte
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/uploads/{id}/complete (the `CompleteUpload` operationId).
-func (c *ClientWithResponses) CompleteUploadWithBodyWithResponse(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CompleteUploadResponse, error) {
+func (c *ClientWithResponses) CompleteUploadWithBodyWithResponse(ctx context.Context, id UploadID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CompleteUploadResponse, error) {
 	rsp, err := c.CompleteUploadWithBody(ctx, id, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -13838,7 +13860,7 @@ func (c *ClientWithResponses) CompleteUploadWithBodyWithResponse(ctx context.Con
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/uploads/{id}/complete (the `CompleteUpload` operationId).
-func (c *ClientWithResponses) CompleteUploadWithResponse(ctx context.Context, id ResourceID, body CompleteUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*CompleteUploadResponse, error) {
+func (c *ClientWithResponses) CompleteUploadWithResponse(ctx context.Context, id UploadID, body CompleteUploadJSONRequestBody, reqEditors ...RequestEditorFn) (*CompleteUploadResponse, error) {
 	rsp, err := c.CompleteUpload(ctx, id, body, reqEditors...)
 	if err != nil {
 		return nil, err

@@ -553,7 +553,7 @@ type APIKeyList struct {
 
 	// NextCursor Send it as `cursor` for the next page; null at the end.
 	//
-	// Example: eyJzIjoiY3JlYXRlZF9hdCJ9
+	// Example: eyJsIjoiaW1hZ2VzL2NyZWF0ZWRfYXQvdHJ1ZSIsInQiOiIyMDI2LTExLTIzVDEwOjA1OjAwWiIsImkiOiJoM3E3ems1bXYyeHd0In0
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
 
@@ -844,22 +844,22 @@ type Image struct {
 
 	// ThumbnailURL A still thumbnail of at most 320 pixels' width.
 	//
-	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.webp?w=320
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320
 	ThumbnailURL string `json:"thumbnail_url"`
 
 	// Width Pixels, as it is seen (after orientation).
 	//
-	// Example: 4032
+	// Example: 1024
 	Width int32 `json:"width"`
 
 	// Height Pixels, as it is seen (after orientation).
 	//
-	// Example: 3024
+	// Example: 768
 	Height int32 `json:"height"`
 
 	// Size Bytes of the original as it is kept.
 	//
-	// Example: 3845689
+	// Example: 57433
 	Size int64 `json:"size"`
 
 	// MediaType The original's real type.
@@ -889,7 +889,7 @@ type Image struct {
 
 	// Placeholder A ThumbHash in base64 without padding.
 	//
-	// Example: 1QcSHQRnh493V4dIh4eXh1h4kJUI
+	// Example: nicGRZD8NYWFd3iAeMeHg7p6z4+I
 	Placeholder string `json:"placeholder"`
 
 	// Variants Smaller copies, ready for a picture element: every format in ascending width. Lists leave it out.
@@ -915,7 +915,7 @@ type Image struct {
 type ImageLink struct {
 	// URL The link.
 	//
-	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg?expires=1764000000&sig=m1Kd0SXfG8mZ4cJx7Qp2Vb9tLr5nWy3aEo6uHsTiYkA
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg?expires=1795431600&sig=7XAmHsApLPyzOE68IQ96mRg_nNN3l8F4NOXoOIadJCI
 	URL string `json:"url"`
 
 	// ExpiresAt RFC 3339, UTC.
@@ -947,7 +947,7 @@ type ImageList struct {
 
 	// NextCursor Send it as `cursor` for the next page; null at the end.
 	//
-	// Example: eyJzIjoiY3JlYXRlZF9hdCJ9
+	// Example: eyJsIjoiaW1hZ2VzL2NyZWF0ZWRfYXQvdHJ1ZSIsInQiOiIyMDI2LTExLTIzVDEwOjA1OjAwWiIsImkiOiJoM3E3ems1bXYyeHd0In0
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
 
@@ -1029,7 +1029,7 @@ type ImageVariant struct {
 
 	// URL The link.
 	//
-	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r25b0f9c1a&w=320
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.webp?v=r222ceb636&w=320
 	URL string `json:"url"`
 }
 
@@ -1083,7 +1083,7 @@ type MediaType string
 
 // NextCursor Send it as `cursor` for the next page; null at the end.
 //
-// Example: eyJzIjoiY3JlYXRlZF9hdCJ9
+// Example: eyJsIjoiaW1hZ2VzL2NyZWF0ZWRfYXQvdHJ1ZSIsInQiOiIyMDI2LTExLTIzVDEwOjA1OjAwWiIsImkiOiJoM3E3ems1bXYyeHd0In0
 type NextCursor = string
 
 // OEmbed A picture, as oEmbed 1.0 describes a photo.
@@ -1100,7 +1100,7 @@ type OEmbed struct {
 
 	// URL The picture in a format that everything shows, as large as `maxwidth` and `maxheight` let it be, and never enlarged.
 	//
-	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r25b0f9c1a&w=640
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r222ceb636&w=640
 	URL string `json:"url" xml:"url"`
 
 	// Width Pixels to show it in: its own, unless even the smallest free width is too large for the box.
@@ -1140,7 +1140,7 @@ type OEmbed struct {
 
 	// ThumbnailURL A still of at most 320 pixels' width, within the same box.
 	//
-	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r25b0f9c1a&w=320
+	// Example: https://pictures.example.org/i/w7c2xq5kt3mza.jpg?v=r222ceb636&w=320
 	ThumbnailURL string `json:"thumbnail_url" xml:"thumbnail_url"`
 
 	// ThumbnailWidth Pixels to show it in.
@@ -1213,7 +1213,7 @@ type Problem struct {
 
 	// RequestID The request's id; the server's log has it too.
 	//
-	// Example: 4f7c2kq5xw7mzt3a
+	// Example: 4f7c2kq5xw7mz
 	RequestID string `json:"request_id"`
 
 	// Errors What is wrong with the request; at most the first 50.
@@ -1319,7 +1319,7 @@ type SessionList struct {
 
 	// NextCursor Send it as `cursor` for the next page; null at the end.
 	//
-	// Example: eyJzIjoiY3JlYXRlZF9hdCJ9
+	// Example: eyJsIjoiaW1hZ2VzL2NyZWF0ZWRfYXQvdHJ1ZSIsInQiOiIyMDI2LTExLTIzVDEwOjA1OjAwWiIsImkiOiJoM3E3ems1bXYyeHd0In0
 	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
 }
 
@@ -1337,12 +1337,12 @@ type Upload struct {
 
 	// Offset Bytes that have arrived.
 	//
-	// Example: 1048576
+	// Example: 16384
 	Offset int64 `json:"offset"`
 
 	// Size Bytes of the whole.
 	//
-	// Example: 3845689
+	// Example: 57433
 	Size int64 `json:"size"`
 
 	// ExpiresAt RFC 3339, UTC.
@@ -1393,7 +1393,7 @@ type UploadCreate struct {
 
 	// Size Bytes of the whole.
 	//
-	// Example: 3845689
+	// Example: 57433
 	Size int64 `json:"size"`
 }
 
@@ -1401,12 +1401,12 @@ type UploadCreate struct {
 type Usage struct {
 	// Bytes Bytes of all pictures.
 	//
-	// Example: 48211034
+	// Example: 57433
 	Bytes int64 `json:"bytes"`
 
 	// Images How many pictures.
 	//
-	// Example: 17
+	// Example: 1
 	Images int64 `json:"images"`
 
 	// QuotaBytes Bytes that the account may hold; null for no limit.
@@ -1498,8 +1498,25 @@ type VariantShape struct {
 // Example: unlisted
 type Visibility string
 
+// APIKeyCursor defines model for APIKeyCursor.
+type APIKeyCursor = string
+
+// APIKeyID An opaque id.
+//
+// Example: w7c2xq5kt3mza
+type APIKeyID = ID
+
+// AccountCursor defines model for AccountCursor.
+type AccountCursor = string
+
+// AccountIfMatch defines model for AccountIfMatch.
+type AccountIfMatch = string
+
 // Cursor defines model for Cursor.
 type Cursor = string
+
+// FeedCursor defines model for FeedCursor.
+type FeedCursor = string
 
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
@@ -1517,6 +1534,19 @@ type Limit = int32
 //
 // Example: w7c2xq5kt3mza
 type ResourceID = ID
+
+// SessionCursor defines model for SessionCursor.
+type SessionCursor = string
+
+// SessionID An opaque id.
+//
+// Example: w7c2xq5kt3mza
+type SessionID = ID
+
+// UploadID An opaque id.
+//
+// Example: w7c2xq5kt3mza
+type UploadID = ID
 
 // BadRequestProblem A problem document (RFC 9457).
 type BadRequestProblem = Problem
@@ -1580,8 +1610,8 @@ type DeleteAccountParams struct {
 	// Confirm The account's name, repeated.
 	Confirm string `form:"confirm" json:"confirm"`
 
-	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
-	IfMatch *IfMatch `json:"If-Match,omitempty"`
+	// IfMatch Do it only if the account still has one of these ETags (RFC 9110); otherwise 412.
+	IfMatch *AccountIfMatch `json:"If-Match,omitempty"`
 }
 
 // GetAccountParams defines parameters for GetAccount.
@@ -1592,8 +1622,8 @@ type GetAccountParams struct {
 
 // UpdateAccountParams defines parameters for UpdateAccount.
 type UpdateAccountParams struct {
-	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
-	IfMatch *IfMatch `json:"If-Match,omitempty"`
+	// IfMatch Do it only if the account still has one of these ETags (RFC 9110); otherwise 412.
+	IfMatch *AccountIfMatch `json:"If-Match,omitempty"`
 }
 
 // GetAccountUsageParams defines parameters for GetAccountUsage.
@@ -1615,7 +1645,7 @@ type ListAccountImagesParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before; take it as it is, and keep the other parameters the same.
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *AccountCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListAPIKeysParams defines parameters for ListAPIKeys.
@@ -1624,7 +1654,7 @@ type ListAPIKeysParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before; take it as it is, and keep the other parameters the same.
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *APIKeyCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // CreateAPIKeyParams defines parameters for CreateAPIKey.
@@ -1640,7 +1670,7 @@ type ListFeedParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before; take it as it is, and keep the other parameters the same.
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *FeedCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListImagesParams defines parameters for ListImages.
@@ -1744,7 +1774,7 @@ type ListSessionsParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor The `next_cursor` of the page before; take it as it is, and keep the other parameters the same.
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+	Cursor *SessionCursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // CreateSessionParams defines parameters for CreateSession.
@@ -1935,7 +1965,7 @@ type ServerInterface interface {
 	DeleteCurrentAPIKey(ctx echo.Context) error
 	// DeleteAPIKey Revoke an API key
 	// (DELETE /api/v1/api-keys/{id})
-	DeleteAPIKey(ctx echo.Context, id ResourceID) error
+	DeleteAPIKey(ctx echo.Context, id APIKeyID) error
 	// ListFeed List public pictures
 	// (GET /api/v1/feed)
 	ListFeed(ctx echo.Context, params ListFeedParams) error
@@ -1980,22 +2010,22 @@ type ServerInterface interface {
 	DeleteCurrentSession(ctx echo.Context) error
 	// DeleteSession End one session
 	// (DELETE /api/v1/sessions/{id})
-	DeleteSession(ctx echo.Context, id ResourceID) error
+	DeleteSession(ctx echo.Context, id SessionID) error
 	// CreateUpload Begin an upload in parts
 	// (POST /api/v1/uploads)
 	CreateUpload(ctx echo.Context, params CreateUploadParams) error
 	// DeleteUpload Give an upload up
 	// (DELETE /api/v1/uploads/{id})
-	DeleteUpload(ctx echo.Context, id ResourceID, params DeleteUploadParams) error
+	DeleteUpload(ctx echo.Context, id UploadID, params DeleteUploadParams) error
 	// GetUpload Show how far an upload is
 	// (GET /api/v1/uploads/{id})
-	GetUpload(ctx echo.Context, id ResourceID, params GetUploadParams) error
+	GetUpload(ctx echo.Context, id UploadID, params GetUploadParams) error
 	// AppendUpload Send the next part
 	// (PATCH /api/v1/uploads/{id})
-	AppendUpload(ctx echo.Context, id ResourceID, params AppendUploadParams) error
+	AppendUpload(ctx echo.Context, id UploadID, params AppendUploadParams) error
 	// CompleteUpload Make a picture of an upload
 	// (POST /api/v1/uploads/{id}/complete)
-	CompleteUpload(ctx echo.Context, id ResourceID) error
+	CompleteUpload(ctx echo.Context, id UploadID) error
 	// GetDocs This contract, to read and try
 	// (GET /docs)
 	GetDocs(ctx echo.Context) error
@@ -2040,7 +2070,7 @@ func (w *ServerInterfaceWrapper) DeleteAccount(ctx echo.Context) error {
 	headers := ctx.Request().Header
 	// ------------- Optional header parameter "If-Match" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
+		var IfMatch AccountIfMatch
 		n := len(valueList)
 		if n != 1 {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
@@ -2098,7 +2128,7 @@ func (w *ServerInterfaceWrapper) UpdateAccount(ctx echo.Context) error {
 	headers := ctx.Request().Header
 	// ------------- Optional header parameter "If-Match" -------------
 	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
+		var IfMatch AccountIfMatch
 		n := len(valueList)
 		if n != 1 {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
@@ -2274,7 +2304,7 @@ func (w *ServerInterfaceWrapper) DeleteCurrentAPIKey(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) DeleteAPIKey(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ResourceID
+	var id APIKeyID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
@@ -2737,7 +2767,7 @@ func (w *ServerInterfaceWrapper) DeleteCurrentSession(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) DeleteSession(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ResourceID
+	var id SessionID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
@@ -2782,7 +2812,7 @@ func (w *ServerInterfaceWrapper) CreateUpload(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) DeleteUpload(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ResourceID
+	var id UploadID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
@@ -2818,7 +2848,7 @@ func (w *ServerInterfaceWrapper) DeleteUpload(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) GetUpload(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ResourceID
+	var id UploadID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
@@ -2854,7 +2884,7 @@ func (w *ServerInterfaceWrapper) GetUpload(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) AppendUpload(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ResourceID
+	var id UploadID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
@@ -2907,7 +2937,7 @@ func (w *ServerInterfaceWrapper) AppendUpload(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CompleteUpload(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ResourceID
+	var id UploadID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
@@ -5732,7 +5762,7 @@ func (response DeleteCurrentAPIKeydefaultApplicationProblemPlusJSONResponse) Vis
 }
 
 type DeleteAPIKeyRequestObject struct {
-	ID ResourceID `json:"id"`
+	ID APIKeyID `json:"id"`
 }
 
 type DeleteAPIKeyResponseObject interface {
@@ -9656,7 +9686,7 @@ func (response DeleteCurrentSessiondefaultApplicationProblemPlusJSONResponse) Vi
 }
 
 type DeleteSessionRequestObject struct {
-	ID ResourceID `json:"id"`
+	ID SessionID `json:"id"`
 }
 
 type DeleteSessionResponseObject interface {
@@ -10240,7 +10270,7 @@ func (response CreateUploaddefaultApplicationProblemPlusJSONResponse) VisitCreat
 }
 
 type DeleteUploadRequestObject struct {
-	ID     ResourceID `json:"id"`
+	ID     UploadID `json:"id"`
 	Params DeleteUploadParams
 }
 
@@ -10488,7 +10518,7 @@ func (response DeleteUploaddefaultApplicationProblemPlusJSONResponse) VisitDelet
 }
 
 type GetUploadRequestObject struct {
-	ID     ResourceID `json:"id"`
+	ID     UploadID `json:"id"`
 	Params GetUploadParams
 }
 
@@ -10711,7 +10741,7 @@ func (response GetUploaddefaultApplicationProblemPlusJSONResponse) VisitGetUploa
 }
 
 type AppendUploadRequestObject struct {
-	ID     ResourceID `json:"id"`
+	ID     UploadID `json:"id"`
 	Params AppendUploadParams
 	Body   io.Reader
 }
@@ -11062,7 +11092,7 @@ func (response AppendUploaddefaultApplicationProblemPlusJSONResponse) VisitAppen
 }
 
 type CompleteUploadRequestObject struct {
-	ID   ResourceID `json:"id"`
+	ID   UploadID `json:"id"`
 	Body *CompleteUploadJSONRequestBody
 }
 
@@ -13743,7 +13773,7 @@ func (sh *strictHandler) DeleteCurrentAPIKey(ctx echo.Context) error {
 }
 
 // DeleteAPIKey operation middleware
-func (sh *strictHandler) DeleteAPIKey(ctx echo.Context, id ResourceID) error {
+func (sh *strictHandler) DeleteAPIKey(ctx echo.Context, id APIKeyID) error {
 	var request DeleteAPIKeyRequestObject
 
 	request.ID = id
@@ -14242,7 +14272,7 @@ func (sh *strictHandler) DeleteCurrentSession(ctx echo.Context) error {
 }
 
 // DeleteSession operation middleware
-func (sh *strictHandler) DeleteSession(ctx echo.Context, id ResourceID) error {
+func (sh *strictHandler) DeleteSession(ctx echo.Context, id SessionID) error {
 	var request DeleteSessionRequestObject
 
 	request.ID = id
@@ -14315,7 +14345,7 @@ func (sh *strictHandler) CreateUpload(ctx echo.Context, params CreateUploadParam
 }
 
 // DeleteUpload operation middleware
-func (sh *strictHandler) DeleteUpload(ctx echo.Context, id ResourceID, params DeleteUploadParams) error {
+func (sh *strictHandler) DeleteUpload(ctx echo.Context, id UploadID, params DeleteUploadParams) error {
 	var request DeleteUploadRequestObject
 
 	request.ID = id
@@ -14341,7 +14371,7 @@ func (sh *strictHandler) DeleteUpload(ctx echo.Context, id ResourceID, params De
 }
 
 // GetUpload operation middleware
-func (sh *strictHandler) GetUpload(ctx echo.Context, id ResourceID, params GetUploadParams) error {
+func (sh *strictHandler) GetUpload(ctx echo.Context, id UploadID, params GetUploadParams) error {
 	var request GetUploadRequestObject
 
 	request.ID = id
@@ -14367,7 +14397,7 @@ func (sh *strictHandler) GetUpload(ctx echo.Context, id ResourceID, params GetUp
 }
 
 // AppendUpload operation middleware
-func (sh *strictHandler) AppendUpload(ctx echo.Context, id ResourceID, params AppendUploadParams) error {
+func (sh *strictHandler) AppendUpload(ctx echo.Context, id UploadID, params AppendUploadParams) error {
 	var request AppendUploadRequestObject
 
 	request.ID = id
@@ -14395,7 +14425,7 @@ func (sh *strictHandler) AppendUpload(ctx echo.Context, id ResourceID, params Ap
 }
 
 // CompleteUpload operation middleware
-func (sh *strictHandler) CompleteUpload(ctx echo.Context, id ResourceID) error {
+func (sh *strictHandler) CompleteUpload(ctx echo.Context, id UploadID) error {
 	var request CompleteUploadRequestObject
 
 	request.ID = id
