@@ -1495,6 +1495,7 @@ export interface components {
         /** @description A page of pictures. */
         ImagePage: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 [name: string]: unknown;
             };
             content: {
@@ -1543,6 +1544,7 @@ export interface components {
         /** @description The upload, as far as it is. */
         UploadProgress: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 "Upload-Offset": components["headers"]["UploadOffset"];
                 [name: string]: unknown;
             };
@@ -1561,6 +1563,7 @@ export interface components {
         /** @description Nothing changed since the ETag that was sent. */
         NotModified: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 ETag: components["headers"]["ETag"];
                 [name: string]: unknown;
             };
@@ -1569,6 +1572,7 @@ export interface components {
         /** @description The request does not keep to this contract; `errors` names what is wrong. */
         BadRequestProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 [name: string]: unknown;
             };
             content: {
@@ -1595,6 +1599,7 @@ export interface components {
         /** @description No login, or one that no longer counts. */
         UnauthenticatedProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 "WWW-Authenticate": components["headers"]["WWWAuthenticate"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
@@ -1616,6 +1621,7 @@ export interface components {
         /** @description Signed in, but not allowed. */
         ForbiddenProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -1636,6 +1642,7 @@ export interface components {
         /** @description There is no such thing, or it is not for whoever asks. */
         NotFoundProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 [name: string]: unknown;
             };
             content: {
@@ -1654,6 +1661,7 @@ export interface components {
         /** @description The body came too slowly, or not at all. */
         TimeoutProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 [name: string]: unknown;
             };
             content: {
@@ -1672,6 +1680,8 @@ export interface components {
         /** @description It contradicts what is there already. */
         ConflictProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
+                "Retry-After": components["headers"]["RetryAfter"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -1700,6 +1710,7 @@ export interface components {
         /** @description It was here, and was deleted. */
         GoneProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 [name: string]: unknown;
             };
             content: {
@@ -1718,6 +1729,7 @@ export interface components {
         /** @description The resource changed since the ETag that was sent. */
         PreconditionFailedProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -1738,6 +1750,7 @@ export interface components {
         /** @description More bytes than are taken. */
         TooLargeProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 [name: string]: unknown;
             };
             content: {
@@ -1756,6 +1769,7 @@ export interface components {
         /** @description A media type that is not taken here, or a file that is not a picture. */
         UnsupportedProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 [name: string]: unknown;
             };
             content: {
@@ -1774,6 +1788,7 @@ export interface components {
         /** @description The range lies outside of the picture. */
         RangeProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 "Content-Range": components["headers"]["ContentRange"];
                 [name: string]: unknown;
             };
@@ -1793,6 +1808,7 @@ export interface components {
         /** @description Well formed, but it cannot be used, such as a broken picture. */
         UnprocessableProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 [name: string]: unknown;
             };
             content: {
@@ -1811,6 +1827,7 @@ export interface components {
         /** @description Too often; `Retry-After` says when to come back. */
         RateLimitedProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 "Retry-After": components["headers"]["RetryAfter"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
@@ -1832,6 +1849,7 @@ export interface components {
         /** @description Our fault; it is in the server's log under this `request_id`. */
         InternalProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 [name: string]: unknown;
             };
             content: {
@@ -1850,6 +1868,7 @@ export interface components {
         /** @description Too busy just now, or the database does not answer; `Retry-After` says when to come back. */
         UnavailableProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 "Retry-After": components["headers"]["RetryAfter"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
@@ -1871,6 +1890,7 @@ export interface components {
         /** @description There is no room left to store anything; `Retry-After` says when to try again. What is stored stays to be had. */
         StorageProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 "Retry-After": components["headers"]["RetryAfter"];
                 [name: string]: unknown;
             };
@@ -1890,6 +1910,7 @@ export interface components {
         /** @description Any other failure, such as a method that the path does not know (405, with `Allow`). */
         OtherProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 Allow: components["headers"]["Allow"];
                 [name: string]: unknown;
             };
@@ -1942,6 +1963,11 @@ export interface components {
     };
     requestBodies: never;
     headers: {
+        /**
+         * @description The request's id, which the server's log has too. Tell it when you report a fault.
+         * @example 4f7c2kq5xw7mzt3a
+         */
+        RequestID: string;
         /**
          * @description Where the new resource is.
          * @example /api/v1/images/w7c2xq5kt3mza
@@ -2023,7 +2049,12 @@ export interface components {
          */
         Allow: string;
         /**
-         * @description The size of the whole.
+         * @description That parts of it can be asked for with `Range`.
+         * @example bytes
+         */
+        AcceptRanges: "bytes";
+        /**
+         * @description Which part this is, if any, and the size of the whole.
          * @example bytes *\/3845689
          */
         ContentRange: string;
@@ -2068,6 +2099,7 @@ export interface operations {
             /** @description The account was made. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     Location: components["headers"]["Location"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -2122,6 +2154,7 @@ export interface operations {
             /** @description My account. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
@@ -2175,6 +2208,7 @@ export interface operations {
             /** @description The account is gone. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -2220,6 +2254,7 @@ export interface operations {
             /** @description My account, as it is now. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
@@ -2268,6 +2303,7 @@ export interface operations {
             /** @description What the account uses. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2348,6 +2384,7 @@ export interface operations {
             /** @description A page of sessions. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2409,12 +2446,13 @@ export interface operations {
             /** @description Signed in. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     Location: components["headers"]["Location"];
                     /**
                      * @description The session's cookie; HttpOnly, SameSite=Lax, and Secure under https.
-                     * @example kadr_session=4f7c2kq5xw7mzt3a; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax
+                     * @example kadr_session=q5xw7mzt3ak2c7rv5nbe6yuf4d; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax
                      */
-                    "Set-Cookie"?: string;
+                    "Set-Cookie": string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
@@ -2461,6 +2499,7 @@ export interface operations {
             /** @description Signed out everywhere. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     "Set-Cookie": components["headers"]["ClearedCookie"];
                     [name: string]: unknown;
                 };
@@ -2488,6 +2527,7 @@ export interface operations {
             /** @description Signed out. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     "Set-Cookie": components["headers"]["ClearedCookie"];
                     [name: string]: unknown;
                 };
@@ -2521,6 +2561,7 @@ export interface operations {
             /** @description The session is over. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     "Set-Cookie": components["headers"]["ClearedCookie"];
                     [name: string]: unknown;
                 };
@@ -2560,6 +2601,7 @@ export interface operations {
             /** @description A page of keys. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2625,6 +2667,7 @@ export interface operations {
             /** @description The key, shown this once. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     Location: components["headers"]["Location"];
                     [name: string]: unknown;
                 };
@@ -2673,6 +2716,7 @@ export interface operations {
             /** @description The key no longer works. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -2706,6 +2750,7 @@ export interface operations {
             /** @description The key no longer works. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -2856,6 +2901,7 @@ export interface operations {
             /** @description The account has this picture already; here it is. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
@@ -2902,6 +2948,7 @@ export interface operations {
             /** @description The picture is stored. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     Location: components["headers"]["Location"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
@@ -2987,6 +3034,7 @@ export interface operations {
             /** @description What came of each picture, in the order asked. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3040,6 +3088,7 @@ export interface operations {
             /** @description The picture. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
@@ -3117,6 +3166,7 @@ export interface operations {
             /** @description The picture is gone. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -3169,6 +3219,7 @@ export interface operations {
             /** @description The picture, as it is now. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
@@ -3262,6 +3313,7 @@ export interface operations {
             /** @description The links, in the order of the shapes. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3323,6 +3375,7 @@ export interface operations {
             /** @description The link. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3380,6 +3433,7 @@ export interface operations {
             /** @description The upload; its first byte is awaited. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     Location: components["headers"]["UploadLocation"];
                     [name: string]: unknown;
                 };
@@ -3454,6 +3508,7 @@ export interface operations {
             /** @description The upload is gone. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -3509,6 +3564,7 @@ export interface operations {
             /** @description The upload is elsewhere; `Upload-Offset` says where. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     "Upload-Offset": components["headers"]["UploadOffset"];
                     [name: string]: unknown;
                 };
@@ -3564,6 +3620,7 @@ export interface operations {
             /** @description The account has this picture already; here it is. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
@@ -3608,6 +3665,7 @@ export interface operations {
             /** @description The picture is stored. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     Location: components["headers"]["Location"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
@@ -3658,6 +3716,7 @@ export interface operations {
             /** @description Bytes are missing, or another request completes the upload just now. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
@@ -3829,10 +3888,12 @@ export interface operations {
             /** @description The picture. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["CacheControl"];
                     "Content-Disposition": components["headers"]["ContentDisposition"];
                     "Last-Modified": components["headers"]["LastModified"];
+                    "Accept-Ranges": components["headers"]["AcceptRanges"];
                     Link: components["headers"]["CanonicalLink"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
@@ -3852,10 +3913,13 @@ export interface operations {
             /** @description The part of the picture that `Range` asked for. */
             206: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
+                    "Content-Range": components["headers"]["ContentRange"];
                     "Cache-Control": components["headers"]["CacheControl"];
                     "Content-Disposition": components["headers"]["ContentDisposition"];
                     "Last-Modified": components["headers"]["LastModified"];
+                    "Accept-Ranges": components["headers"]["AcceptRanges"];
                     Link: components["headers"]["CanonicalLink"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
@@ -3873,7 +3937,23 @@ export interface operations {
                     "multipart/byteranges": string;
                 };
             };
-            304: components["responses"]["NotModified"];
+            /** @description Nothing changed since the ETag that was sent. */
+            304: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    "Content-Disposition": components["headers"]["ContentDisposition"];
+                    "Last-Modified": components["headers"]["LastModified"];
+                    "Accept-Ranges": components["headers"]["AcceptRanges"];
+                    Link: components["headers"]["CanonicalLink"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
+                    "Cross-Origin-Resource-Policy": components["headers"]["ResourcePolicy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
@@ -3922,6 +4002,7 @@ export interface operations {
             /** @description What the link is. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     "Cache-Control": components["headers"]["CacheControl"];
                     "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
                     [name: string]: unknown;
@@ -3957,6 +4038,7 @@ export interface operations {
             /** @description The embed cannot be had in that format. */
             501: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3994,6 +4076,7 @@ export interface operations {
             /** @description The instance. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["CacheControl"];
                     [name: string]: unknown;
@@ -4023,6 +4106,7 @@ export interface operations {
             /** @description Nothing changed since the ETag that was sent. */
             304: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["CacheControl"];
                     [name: string]: unknown;
@@ -4048,6 +4132,7 @@ export interface operations {
             /** @description It is alive. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4077,6 +4162,7 @@ export interface operations {
             /** @description It can. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4107,6 +4193,7 @@ export interface operations {
             /** @description It cannot, and this is why; or it is about to stop. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4152,6 +4239,7 @@ export interface operations {
             /** @description The contract. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
@@ -4184,6 +4272,7 @@ export interface operations {
             /** @description The contract. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
@@ -4217,6 +4306,7 @@ export interface operations {
             /** @description The page. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
