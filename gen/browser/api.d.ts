@@ -1907,9 +1907,10 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Any other failure, such as a method that the path does not know (405, with `Allow`). */
+        /** @description Any other failure, such as a method that the path does not know (405, with `Allow`), or a gateway's. */
         OtherProblem: {
             headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
                 "X-Request-Id": components["headers"]["RequestID"];
                 Allow: components["headers"]["Allow"];
                 [name: string]: unknown;

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -65,9 +66,9 @@ type exchange struct {
 
 // Check holds an exchange against the contract; body is what was sent, where that was JSON. Requests for paths that are not
 // in it (the pages) are not its business, and neither are a browser's preflights, which are about requests and not such
-// requests themselves. The reply's body is read, and can be read again.
+// requests themselves, nor errors that are pages. The reply's body is read, and can be read again.
 func (c *Checker) Check(req *http.Request, body []byte, reply *http.Response) error {
-	if req.Method == http.MethodOptions && reply.StatusCode == http.StatusNoContent && reply.Header.Get("Access-Control-Allow-Origin") != "" {
+	if isPreflight(req, reply) || isFaultPage(req, reply) {
 		return nil
 	}
 	x := &exchange{request: req.Clone(req.Context()), requestBody: body, reply: reply, head: req.Method == http.MethodHead}
@@ -123,20 +124,35 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 // for the gateway, as the contract says at its beginning.
 func (x *exchange) declaredReply() *openapi3.Response {
 	responses := x.route.Operation.Responses
-	if r := responses.Status(x.reply.StatusCode); r != nil {
-		return r.Value
+	status := x.reply.StatusCode
+	declared := responses.Status(status)
+	if x.byGateway() && slices.Contains(gatewayFaults(), status) && (declared == nil || declared.Value.Content[mediaType(x.reply.Header)] == nil) {
+		declared = responses.Default()
 	}
-	if x.byGateway() {
-		switch x.reply.StatusCode {
-		case http.StatusTooManyRequests, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong,
-			http.StatusRequestHeaderFieldsTooLarge, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-			return responses.Default().Value
-		}
+	if declared == nil {
+		return nil
 	}
-	return nil
+	return declared.Value
+}
+
+func gatewayFaults() []int {
+	return []int{
+		http.StatusTooManyRequests, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge,
+		http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+	}
 }
 
 func (x *exchange) byGateway() bool { return x.reply.Header.Get("Server") == "nginx" }
+
+func isPreflight(req *http.Request, reply *http.Response) bool {
+	return req.Method == http.MethodOptions && reply.StatusCode == http.StatusNoContent && reply.Header.Get("Access-Control-Allow-Origin") != ""
+}
+
+// isFaultPage tells whether a browser asked for a page where programs get a problem document, and got an error as one.
+func isFaultPage(req *http.Request, reply *http.Response) bool {
+	return reply.StatusCode >= http.StatusBadRequest && mediaType(reply.Header) == "text/html" &&
+		strings.Contains(req.Header.Get("Accept"), "text/html") && !strings.HasPrefix(req.URL.Path, "/api/") && !strings.HasPrefix(req.URL.Path, "/i/")
+}
 
 // otherReply is the default reply of a path's operations, for a method that is none of them.
 func (c *Checker) otherReply(x *exchange) *openapi3.Response {
