@@ -233,13 +233,13 @@ func TestComposedSchemasAreClosed(t *testing.T) {
 		`{"inline":[{"a":{"deep":1}}]}`: "/inline/0/a/deep",
 	} {
 		reply := httptest.NewRecorder()
-		exchange{status: 200, mediaType: jsonType, body: body}.handler().ServeHTTP(reply, httptest.NewRequest("GET", "/x", nil))
+		exchange{status: 200, mediaType: jsonType, body: body}.handler().ServeHTTP(reply, httptest.NewRequest(http.MethodGet, "/x", nil))
 		result := reply.Result()
 		for _, name := range []string{"X-Request-Id"} {
 			result.Header.Del(name) // which this contract does not have
 		}
 		result.Header.Set("Date", "Mon, 23 Nov 2026 10:00:00 GMT")
-		err := checker.Check(httptest.NewRequest("GET", "/x", nil), nil, result)
+		err := checker.Check(httptest.NewRequest(http.MethodGet, "/x", nil), nil, result)
 		if got := fmt.Sprint(err); (want == "") != (err == nil) || want != "" && !strings.Contains(got, "the member "+want+"\n") {
 			t.Errorf("%s: %v, want %q", body, err, want)
 		}
@@ -267,11 +267,11 @@ func TestFront(t *testing.T) {
 	listener.Close()
 	watch := &watched{TB: t}
 	contracttest.Front(watch, address, server.Listener.Addr().String())
-	req, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+address+usagePath, io.MultiReader(strings.NewReader("{}")))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+usagePath, io.MultiReader(strings.NewReader("{}")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Method = "GET"
+	req.Method = http.MethodGet
 	req.Header.Set("Content-Type", jsonType)
 	req.Header.Set("X-Forwarded-For", "10.0.0.1")
 	reply, err := http.DefaultClient.Do(req)
@@ -298,3 +298,26 @@ type watched struct {
 }
 
 func (w *watched) Error(args ...any) { w.said = append(w.said, fmt.Sprint(args...)) }
+
+// BenchmarkCheck measures what the check adds to an exchange: a page without pictures, and one of 25.
+func BenchmarkCheck(b *testing.B) {
+	checker, err := contracttest.New()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, n := range map[string]int{"empty": 0, "25 pictures": 25} {
+		body := `{"items":[` + strings.TrimSuffix(strings.Repeat(fmt.Sprintf(image, "")+",", n), ",") + `],"next_cursor":null}`
+		b.Run(name, func(b *testing.B) {
+			req := httptest.NewRequest(http.MethodGet, "/api/v1/feed", nil)
+			for b.Loop() {
+				reply := httptest.NewRecorder()
+				exchange{status: 200, mediaType: jsonType, body: body}.handler().ServeHTTP(reply, req)
+				result := reply.Result()
+				result.Header.Set("Date", "Mon, 23 Nov 2026 10:00:00 GMT")
+				if err := checker.Check(req, nil, result); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -106,5 +106,5 @@ func checkValue(schema *openapi3.Schema, line string) error {
 	if strings.TrimSpace(line) == "" {
 		return errors.New("it is empty")
 	}
-	return schema.VisitJSON(value, openapi3.VisitAsResponse(), openapi3.MultiErrors(), openapi3.EnableFormatValidation())
+	return schema.VisitJSON(value, openapi3.VisitAsResponse(), openapi3.MultiErrors())
 }

@@ -9,13 +9,15 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 )
 
 // checkRequest holds a request that the server took against the contract: it should have refused what is not in it. What it
-// refuses may be anything. Headers that nobody declared are not looked at, for clients and proxies send many.
+// refuses may be anything. Headers that nobody declared are not looked at, for clients and proxies send many, and neither is
+// what is in a streamed body.
 func (x *exchange) checkRequest() (faults []error) {
 	op := x.route.Operation
 	query, err := url.ParseQuery(x.request.URL.RawQuery)
@@ -66,4 +68,21 @@ func (x *exchange) checkRequest() (faults []error) {
 		}
 	}
 	return faults
+}
+
+// authenticated is the validator's AuthenticationFunc: whether a login of that kind is there at all.
+func authenticated(_ context.Context, in *openapi3filter.AuthenticationInput) error {
+	req := in.RequestValidationInput.Request
+	if in.SecurityScheme.Type == "http" {
+		if scheme, _, _ := strings.Cut(req.Header.Get("Authorization"), " "); strings.EqualFold(scheme, in.SecurityScheme.Scheme) {
+			return nil
+		}
+		return errors.New("no Authorization")
+	}
+	for _, prefix := range []string{"", "__Host-"} {
+		if _, err := req.Cookie(prefix + in.SecurityScheme.Name); err == nil {
+			return nil
+		}
+	}
+	return errors.New("no cookie")
 }
