@@ -1520,6 +1520,7 @@ export interface components {
         /** @description A page of pictures. */
         ImagePage: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 [name: string]: unknown;
             };
             content: {
@@ -1554,6 +1555,7 @@ export interface components {
         /** @description The upload, as far as it is. */
         UploadProgress: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 ETag: components["headers"]["ETag"];
                 "Upload-Offset": components["headers"]["UploadOffset"];
                 [name: string]: unknown;
@@ -1573,6 +1575,7 @@ export interface components {
         /** @description Nothing changed since the ETag that was sent. */
         NotModified: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 ETag: components["headers"]["ETag"];
                 [name: string]: unknown;
             };
@@ -1581,6 +1584,7 @@ export interface components {
         /** @description The request does not keep to this contract; `errors` names what is wrong. */
         BadRequestProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -1592,6 +1596,7 @@ export interface components {
         /** @description No login, or one that no longer counts. */
         UnauthenticatedProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 "WWW-Authenticate": components["headers"]["WWWAuthenticate"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
@@ -1604,6 +1609,7 @@ export interface components {
         /** @description Signed in, but not allowed. */
         ForbiddenProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -1615,6 +1621,7 @@ export interface components {
         /** @description There is no such thing, or it is not for whoever asks. */
         NotFoundProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 [name: string]: unknown;
             };
             content: {
@@ -1624,6 +1631,7 @@ export interface components {
         /** @description The body came too slowly, or not at all. */
         TimeoutProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -1644,6 +1652,7 @@ export interface components {
         /** @description It contradicts what is there already. */
         ConflictProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 "Retry-After": components["headers"]["RetryAfter"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
@@ -1656,6 +1665,7 @@ export interface components {
         /** @description It was here, and was deleted. */
         GoneProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 [name: string]: unknown;
             };
             content: {
@@ -1674,6 +1684,7 @@ export interface components {
         /** @description The resource changed since the ETag that was sent. */
         PreconditionFailedProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -1694,6 +1705,7 @@ export interface components {
         /** @description More bytes than are taken. */
         TooLargeProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -1705,6 +1717,7 @@ export interface components {
         /** @description A media type that is not taken here, or a file that is not a picture. */
         UnsupportedProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -1716,6 +1729,7 @@ export interface components {
         /** @description The range lies outside of the picture. */
         RangeProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 "Content-Range": components["headers"]["ContentRange"];
                 [name: string]: unknown;
             };
@@ -1735,6 +1749,7 @@ export interface components {
         /** @description Well formed, but it cannot be used, such as a broken picture. */
         UnprocessableProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -1746,6 +1761,7 @@ export interface components {
         /** @description Too often; `Retry-After` says when to come back. */
         RateLimitedProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 "Retry-After": components["headers"]["RetryAfter"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
@@ -1758,6 +1774,7 @@ export interface components {
         /** @description Our fault; it is in the server's log under this `request_id`. */
         InternalProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -1778,6 +1795,7 @@ export interface components {
         /** @description Too busy just now, or the database does not answer; `Retry-After` says when to come back. */
         UnavailableProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 "Retry-After": components["headers"]["RetryAfter"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
@@ -1799,6 +1817,7 @@ export interface components {
         /** @description There is no room left to store anything; `Retry-After` says when to try again. What is stored stays to be had. */
         StorageProblem: {
             headers: {
+                "X-Request-Id": components["headers"]["RequestID"];
                 "Retry-After": components["headers"]["RetryAfter"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
@@ -1817,9 +1836,11 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Any other failure, such as a method that the path does not know (405, with `Allow`). */
+        /** @description Any other failure, such as a method that the path does not know (405, with `Allow`), or a gateway's. */
         OtherProblem: {
             headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
+                "X-Request-Id": components["headers"]["RequestID"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 Allow: components["headers"]["Allow"];
@@ -1914,6 +1935,11 @@ export interface components {
     };
     requestBodies: never;
     headers: {
+        /**
+         * @description The request's id, which the server's log has too. Tell it when you report a fault.
+         * @example 4f7c2kq5xw7mzt3a
+         */
+        RequestID: string;
         /**
          * @description Where the new resource is.
          * @example /api/v1/images/w7c2xq5kt3mza
@@ -2012,7 +2038,12 @@ export interface components {
          */
         Allow: string;
         /**
-         * @description The size of the whole.
+         * @description That parts of it can be asked for with `Range`.
+         * @example bytes
+         */
+        AcceptRanges: "bytes";
+        /**
+         * @description Which part this is, if any, and the size of the whole.
          * @example bytes *\/57433
          */
         ContentRange: string;
@@ -2057,6 +2088,7 @@ export interface operations {
             /** @description The account was made. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     Location: components["headers"]["AccountLocation"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -2111,6 +2143,7 @@ export interface operations {
             /** @description My account. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
@@ -2164,6 +2197,7 @@ export interface operations {
             /** @description The account is gone. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -2209,6 +2243,7 @@ export interface operations {
             /** @description My account, as it is now. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
@@ -2263,6 +2298,7 @@ export interface operations {
             /** @description What the account uses. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
@@ -2345,6 +2381,7 @@ export interface operations {
             /** @description A page of sessions. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2406,12 +2443,13 @@ export interface operations {
             /** @description Signed in. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     Location: components["headers"]["SessionLocation"];
                     /**
                      * @description The session's cookie; HttpOnly, SameSite=Lax, and Secure under https.
                      * @example __Host-kadr_session=4f7c2kq5xw7mzt3aq2zsn5hweb; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax
                      */
-                    "Set-Cookie"?: string;
+                    "Set-Cookie": string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
@@ -2458,6 +2496,7 @@ export interface operations {
             /** @description Signed out everywhere. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     "Set-Cookie": components["headers"]["ClearedCookie"];
                     [name: string]: unknown;
                 };
@@ -2485,6 +2524,7 @@ export interface operations {
             /** @description Signed out. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     "Set-Cookie": components["headers"]["ClearedCookie"];
                     [name: string]: unknown;
                 };
@@ -2518,6 +2558,7 @@ export interface operations {
             /** @description The session is over. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     "Set-Cookie": components["headers"]["ClearedCookie"];
                     [name: string]: unknown;
                 };
@@ -2557,6 +2598,7 @@ export interface operations {
             /** @description A page of keys. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2622,6 +2664,7 @@ export interface operations {
             /** @description The key, shown this once. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     Location: components["headers"]["APIKeyLocation"];
                     [name: string]: unknown;
                 };
@@ -2670,6 +2713,7 @@ export interface operations {
             /** @description The key no longer works. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -2703,6 +2747,7 @@ export interface operations {
             /** @description The key no longer works. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -2855,6 +2900,7 @@ export interface operations {
             /** @description The account has this picture already; here it is. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
@@ -2913,6 +2959,7 @@ export interface operations {
             /** @description The picture is stored. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     Location: components["headers"]["Location"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
@@ -3017,6 +3064,7 @@ export interface operations {
             /** @description What came of each picture, in the order asked. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3072,6 +3120,7 @@ export interface operations {
             /** @description The picture. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
@@ -3161,6 +3210,7 @@ export interface operations {
             /** @description The picture is gone. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -3213,6 +3263,7 @@ export interface operations {
             /** @description The picture, as it is now. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
@@ -3318,6 +3369,7 @@ export interface operations {
             /** @description The links, in the order of the shapes. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3379,6 +3431,7 @@ export interface operations {
             /** @description The link. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3436,6 +3489,7 @@ export interface operations {
             /** @description The upload; its first byte is awaited. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     Location: components["headers"]["UploadLocation"];
                     ETag: components["headers"]["ETag"];
                     RateLimit: components["headers"]["RateLimit"];
@@ -3526,6 +3580,7 @@ export interface operations {
             /** @description The upload is gone. */
             204: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -3582,6 +3637,7 @@ export interface operations {
             /** @description The upload is elsewhere; `Upload-Offset` says where. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     "Upload-Offset": components["headers"]["UploadOffset"];
                     [name: string]: unknown;
                 };
@@ -3638,6 +3694,7 @@ export interface operations {
             /** @description The account has this picture already; here it is. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
@@ -3694,6 +3751,7 @@ export interface operations {
             /** @description The picture is stored. */
             201: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     Location: components["headers"]["Location"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
@@ -3756,6 +3814,7 @@ export interface operations {
             /** @description Bytes are missing, or another request completes the upload just now. */
             409: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     "Retry-After": components["headers"]["RetryAfter"];
                     [name: string]: unknown;
                 };
@@ -3927,10 +3986,12 @@ export interface operations {
             /** @description The picture. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["CacheControl"];
                     "Content-Disposition": components["headers"]["ContentDisposition"];
                     "Last-Modified": components["headers"]["LastModified"];
+                    "Accept-Ranges": components["headers"]["AcceptRanges"];
                     Link: components["headers"]["CanonicalLink"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
@@ -3950,10 +4011,13 @@ export interface operations {
             /** @description The part of the picture that `Range` asked for. */
             206: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
+                    "Content-Range": components["headers"]["ContentRange"];
                     "Cache-Control": components["headers"]["CacheControl"];
                     "Content-Disposition": components["headers"]["ContentDisposition"];
                     "Last-Modified": components["headers"]["LastModified"];
+                    "Accept-Ranges": components["headers"]["AcceptRanges"];
                     Link: components["headers"]["CanonicalLink"];
                     Vary: components["headers"]["Vary"];
                     "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
@@ -3971,7 +4035,23 @@ export interface operations {
                     "multipart/byteranges": string;
                 };
             };
-            304: components["responses"]["NotModified"];
+            /** @description Nothing changed since the ETag that was sent. */
+            304: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control": components["headers"]["CacheControl"];
+                    "Content-Disposition": components["headers"]["ContentDisposition"];
+                    "Last-Modified": components["headers"]["LastModified"];
+                    "Accept-Ranges": components["headers"]["AcceptRanges"];
+                    Link: components["headers"]["CanonicalLink"];
+                    Vary: components["headers"]["Vary"];
+                    "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
+                    "Cross-Origin-Resource-Policy": components["headers"]["ResourcePolicy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
@@ -4020,6 +4100,7 @@ export interface operations {
             /** @description What the link is. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     "Cache-Control": components["headers"]["CacheControl"];
                     "Access-Control-Allow-Origin": components["headers"]["AllowOrigin"];
                     [name: string]: unknown;
@@ -4059,6 +4140,7 @@ export interface operations {
             /** @description The embed cannot be had in that format. */
             501: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4096,6 +4178,7 @@ export interface operations {
             /** @description The instance. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["CacheControl"];
                     [name: string]: unknown;
@@ -4133,6 +4216,7 @@ export interface operations {
             /** @description Nothing changed since the ETag that was sent. */
             304: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     "Cache-Control": components["headers"]["CacheControl"];
                     [name: string]: unknown;
@@ -4158,6 +4242,7 @@ export interface operations {
             /** @description It is alive. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4187,6 +4272,7 @@ export interface operations {
             /** @description It can. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4225,6 +4311,7 @@ export interface operations {
             /** @description It cannot, and this is why; or it is about to stop. */
             503: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4278,6 +4365,7 @@ export interface operations {
             /** @description The contract. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
@@ -4310,6 +4398,7 @@ export interface operations {
             /** @description The contract. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
@@ -4343,6 +4432,7 @@ export interface operations {
             /** @description The page. */
             200: {
                 headers: {
+                    "X-Request-Id": components["headers"]["RequestID"];
                     [name: string]: unknown;
                 };
                 content: {

@@ -6331,23 +6331,31 @@ type ClientWithResponsesInterface interface {
 	GetReadinessWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetReadinessResponse, error)
 }
 
+// DeleteAccountResponse204Headers the declared response headers of an HTTP 204 response for DeleteAccount
+type DeleteAccountResponse204Headers struct {
+	XRequestID string
+}
+
 // DeleteAccountResponse400Headers the declared response headers of an HTTP 400 response for DeleteAccount
 type DeleteAccountResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteAccountResponse401Headers the declared response headers of an HTTP 401 response for DeleteAccount
 type DeleteAccountResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // DeleteAccountResponse403Headers the declared response headers of an HTTP 403 response for DeleteAccount
 type DeleteAccountResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteAccountResponse409Headers the declared response headers of an HTTP 409 response for DeleteAccount
@@ -6355,12 +6363,14 @@ type DeleteAccountResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteAccountResponse412Headers the declared response headers of an HTTP 412 response for DeleteAccount
 type DeleteAccountResponse412Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteAccountResponse429Headers the declared response headers of an HTTP 429 response for DeleteAccount
@@ -6368,12 +6378,14 @@ type DeleteAccountResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteAccountResponse500Headers the declared response headers of an HTTP 500 response for DeleteAccount
 type DeleteAccountResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteAccountResponse503Headers the declared response headers of an HTTP 503 response for DeleteAccount
@@ -6381,6 +6393,7 @@ type DeleteAccountResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteAccountResponse507Headers the declared response headers of an HTTP 507 response for DeleteAccount
@@ -6388,6 +6401,7 @@ type DeleteAccountResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteAccountResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteAccount
@@ -6395,6 +6409,8 @@ type DeleteAccountResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type DeleteAccountResponse struct {
@@ -6420,6 +6436,8 @@ type DeleteAccountResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteAccountResponse204Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *DeleteAccountResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
@@ -6523,31 +6541,36 @@ func (r DeleteAccountResponse) ContentType() string {
 
 // GetAccountResponse200Headers the declared response headers of an HTTP 200 response for GetAccount
 type GetAccountResponse200Headers struct {
-	ETag *string
+	ETag       string
+	XRequestID string
 }
 
 // GetAccountResponse304Headers the declared response headers of an HTTP 304 response for GetAccount
 type GetAccountResponse304Headers struct {
-	ETag *string
+	ETag       string
+	XRequestID string
 }
 
 // GetAccountResponse400Headers the declared response headers of an HTTP 400 response for GetAccount
 type GetAccountResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetAccountResponse401Headers the declared response headers of an HTTP 401 response for GetAccount
 type GetAccountResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // GetAccountResponse403Headers the declared response headers of an HTTP 403 response for GetAccount
 type GetAccountResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetAccountResponse429Headers the declared response headers of an HTTP 429 response for GetAccount
@@ -6555,12 +6578,14 @@ type GetAccountResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetAccountResponse500Headers the declared response headers of an HTTP 500 response for GetAccount
 type GetAccountResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetAccountResponse503Headers the declared response headers of an HTTP 503 response for GetAccount
@@ -6568,6 +6593,7 @@ type GetAccountResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetAccountResponseDefaultHeaders the declared response headers of an HTTP default response for GetAccount
@@ -6575,6 +6601,8 @@ type GetAccountResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type GetAccountResponse struct {
@@ -6687,34 +6715,39 @@ func (r GetAccountResponse) ContentType() string {
 
 // UpdateAccountResponse200Headers the declared response headers of an HTTP 200 response for UpdateAccount
 type UpdateAccountResponse200Headers struct {
-	ETag            *string
+	ETag            string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UpdateAccountResponse400Headers the declared response headers of an HTTP 400 response for UpdateAccount
 type UpdateAccountResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UpdateAccountResponse401Headers the declared response headers of an HTTP 401 response for UpdateAccount
 type UpdateAccountResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // UpdateAccountResponse403Headers the declared response headers of an HTTP 403 response for UpdateAccount
 type UpdateAccountResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UpdateAccountResponse408Headers the declared response headers of an HTTP 408 response for UpdateAccount
 type UpdateAccountResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UpdateAccountResponse409Headers the declared response headers of an HTTP 409 response for UpdateAccount
@@ -6722,24 +6755,28 @@ type UpdateAccountResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // UpdateAccountResponse412Headers the declared response headers of an HTTP 412 response for UpdateAccount
 type UpdateAccountResponse412Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UpdateAccountResponse413Headers the declared response headers of an HTTP 413 response for UpdateAccount
 type UpdateAccountResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UpdateAccountResponse415Headers the declared response headers of an HTTP 415 response for UpdateAccount
 type UpdateAccountResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UpdateAccountResponse429Headers the declared response headers of an HTTP 429 response for UpdateAccount
@@ -6747,12 +6784,14 @@ type UpdateAccountResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // UpdateAccountResponse500Headers the declared response headers of an HTTP 500 response for UpdateAccount
 type UpdateAccountResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UpdateAccountResponse503Headers the declared response headers of an HTTP 503 response for UpdateAccount
@@ -6760,6 +6799,7 @@ type UpdateAccountResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // UpdateAccountResponse507Headers the declared response headers of an HTTP 507 response for UpdateAccount
@@ -6767,6 +6807,7 @@ type UpdateAccountResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // UpdateAccountResponseDefaultHeaders the declared response headers of an HTTP default response for UpdateAccount
@@ -6774,6 +6815,8 @@ type UpdateAccountResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type UpdateAccountResponse struct {
@@ -6938,31 +6981,36 @@ func (r UpdateAccountResponse) ContentType() string {
 
 // GetAccountUsageResponse200Headers the declared response headers of an HTTP 200 response for GetAccountUsage
 type GetAccountUsageResponse200Headers struct {
-	ETag *string
+	ETag       string
+	XRequestID string
 }
 
 // GetAccountUsageResponse304Headers the declared response headers of an HTTP 304 response for GetAccountUsage
 type GetAccountUsageResponse304Headers struct {
-	ETag *string
+	ETag       string
+	XRequestID string
 }
 
 // GetAccountUsageResponse400Headers the declared response headers of an HTTP 400 response for GetAccountUsage
 type GetAccountUsageResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetAccountUsageResponse401Headers the declared response headers of an HTTP 401 response for GetAccountUsage
 type GetAccountUsageResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // GetAccountUsageResponse403Headers the declared response headers of an HTTP 403 response for GetAccountUsage
 type GetAccountUsageResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetAccountUsageResponse429Headers the declared response headers of an HTTP 429 response for GetAccountUsage
@@ -6970,12 +7018,14 @@ type GetAccountUsageResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetAccountUsageResponse500Headers the declared response headers of an HTTP 500 response for GetAccountUsage
 type GetAccountUsageResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetAccountUsageResponse503Headers the declared response headers of an HTTP 503 response for GetAccountUsage
@@ -6983,6 +7033,7 @@ type GetAccountUsageResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetAccountUsageResponseDefaultHeaders the declared response headers of an HTTP default response for GetAccountUsage
@@ -6990,6 +7041,8 @@ type GetAccountUsageResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type GetAccountUsageResponse struct {
@@ -7102,28 +7155,32 @@ func (r GetAccountUsageResponse) ContentType() string {
 
 // CreateAccountResponse201Headers the declared response headers of an HTTP 201 response for CreateAccount
 type CreateAccountResponse201Headers struct {
-	ETag            *string
+	ETag            string
 	Location        *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateAccountResponse400Headers the declared response headers of an HTTP 400 response for CreateAccount
 type CreateAccountResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateAccountResponse403Headers the declared response headers of an HTTP 403 response for CreateAccount
 type CreateAccountResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateAccountResponse408Headers the declared response headers of an HTTP 408 response for CreateAccount
 type CreateAccountResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateAccountResponse409Headers the declared response headers of an HTTP 409 response for CreateAccount
@@ -7131,24 +7188,28 @@ type CreateAccountResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateAccountResponse413Headers the declared response headers of an HTTP 413 response for CreateAccount
 type CreateAccountResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateAccountResponse415Headers the declared response headers of an HTTP 415 response for CreateAccount
 type CreateAccountResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateAccountResponse422Headers the declared response headers of an HTTP 422 response for CreateAccount
 type CreateAccountResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateAccountResponse429Headers the declared response headers of an HTTP 429 response for CreateAccount
@@ -7156,12 +7217,14 @@ type CreateAccountResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateAccountResponse500Headers the declared response headers of an HTTP 500 response for CreateAccount
 type CreateAccountResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateAccountResponse503Headers the declared response headers of an HTTP 503 response for CreateAccount
@@ -7169,6 +7232,7 @@ type CreateAccountResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateAccountResponse507Headers the declared response headers of an HTTP 507 response for CreateAccount
@@ -7176,6 +7240,7 @@ type CreateAccountResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateAccountResponseDefaultHeaders the declared response headers of an HTTP default response for CreateAccount
@@ -7183,6 +7248,8 @@ type CreateAccountResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type CreateAccountResponse struct {
@@ -7336,10 +7403,21 @@ func (r CreateAccountResponse) ContentType() string {
 	return ""
 }
 
+// ListAccountImagesResponse200Headers the declared response headers of an HTTP 200 response for ListAccountImages
+type ListAccountImagesResponse200Headers struct {
+	XRequestID string
+}
+
 // ListAccountImagesResponse400Headers the declared response headers of an HTTP 400 response for ListAccountImages
 type ListAccountImagesResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// ListAccountImagesResponse404Headers the declared response headers of an HTTP 404 response for ListAccountImages
+type ListAccountImagesResponse404Headers struct {
+	XRequestID string
 }
 
 // ListAccountImagesResponse429Headers the declared response headers of an HTTP 429 response for ListAccountImages
@@ -7347,12 +7425,14 @@ type ListAccountImagesResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // ListAccountImagesResponse500Headers the declared response headers of an HTTP 500 response for ListAccountImages
 type ListAccountImagesResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // ListAccountImagesResponse503Headers the declared response headers of an HTTP 503 response for ListAccountImages
@@ -7360,6 +7440,7 @@ type ListAccountImagesResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // ListAccountImagesResponseDefaultHeaders the declared response headers of an HTTP default response for ListAccountImages
@@ -7367,6 +7448,8 @@ type ListAccountImagesResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type ListAccountImagesResponse struct {
@@ -7386,8 +7469,12 @@ type ListAccountImagesResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListAccountImagesResponse200Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *ListAccountImagesResponse400Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ListAccountImagesResponse404Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListAccountImagesResponse429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
@@ -7462,23 +7549,31 @@ func (r ListAccountImagesResponse) ContentType() string {
 	return ""
 }
 
+// ListAPIKeysResponse200Headers the declared response headers of an HTTP 200 response for ListAPIKeys
+type ListAPIKeysResponse200Headers struct {
+	XRequestID string
+}
+
 // ListAPIKeysResponse400Headers the declared response headers of an HTTP 400 response for ListAPIKeys
 type ListAPIKeysResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // ListAPIKeysResponse401Headers the declared response headers of an HTTP 401 response for ListAPIKeys
 type ListAPIKeysResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // ListAPIKeysResponse403Headers the declared response headers of an HTTP 403 response for ListAPIKeys
 type ListAPIKeysResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // ListAPIKeysResponse429Headers the declared response headers of an HTTP 429 response for ListAPIKeys
@@ -7486,12 +7581,14 @@ type ListAPIKeysResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // ListAPIKeysResponse500Headers the declared response headers of an HTTP 500 response for ListAPIKeys
 type ListAPIKeysResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // ListAPIKeysResponse503Headers the declared response headers of an HTTP 503 response for ListAPIKeys
@@ -7499,6 +7596,7 @@ type ListAPIKeysResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // ListAPIKeysResponseDefaultHeaders the declared response headers of an HTTP default response for ListAPIKeys
@@ -7506,6 +7604,8 @@ type ListAPIKeysResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type ListAPIKeysResponse struct {
@@ -7527,6 +7627,8 @@ type ListAPIKeysResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListAPIKeysResponse200Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *ListAPIKeysResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
@@ -7614,32 +7716,37 @@ func (r ListAPIKeysResponse) ContentType() string {
 
 // CreateAPIKeyResponse201Headers the declared response headers of an HTTP 201 response for CreateAPIKey
 type CreateAPIKeyResponse201Headers struct {
-	Location *string
+	Location   *string
+	XRequestID string
 }
 
 // CreateAPIKeyResponse400Headers the declared response headers of an HTTP 400 response for CreateAPIKey
 type CreateAPIKeyResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateAPIKeyResponse401Headers the declared response headers of an HTTP 401 response for CreateAPIKey
 type CreateAPIKeyResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // CreateAPIKeyResponse403Headers the declared response headers of an HTTP 403 response for CreateAPIKey
 type CreateAPIKeyResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateAPIKeyResponse408Headers the declared response headers of an HTTP 408 response for CreateAPIKey
 type CreateAPIKeyResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateAPIKeyResponse409Headers the declared response headers of an HTTP 409 response for CreateAPIKey
@@ -7647,24 +7754,28 @@ type CreateAPIKeyResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateAPIKeyResponse413Headers the declared response headers of an HTTP 413 response for CreateAPIKey
 type CreateAPIKeyResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateAPIKeyResponse415Headers the declared response headers of an HTTP 415 response for CreateAPIKey
 type CreateAPIKeyResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateAPIKeyResponse422Headers the declared response headers of an HTTP 422 response for CreateAPIKey
 type CreateAPIKeyResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateAPIKeyResponse429Headers the declared response headers of an HTTP 429 response for CreateAPIKey
@@ -7672,12 +7783,14 @@ type CreateAPIKeyResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateAPIKeyResponse500Headers the declared response headers of an HTTP 500 response for CreateAPIKey
 type CreateAPIKeyResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateAPIKeyResponse503Headers the declared response headers of an HTTP 503 response for CreateAPIKey
@@ -7685,6 +7798,7 @@ type CreateAPIKeyResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateAPIKeyResponse507Headers the declared response headers of an HTTP 507 response for CreateAPIKey
@@ -7692,6 +7806,7 @@ type CreateAPIKeyResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateAPIKeyResponseDefaultHeaders the declared response headers of an HTTP default response for CreateAPIKey
@@ -7699,6 +7814,8 @@ type CreateAPIKeyResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type CreateAPIKeyResponse struct {
@@ -7861,23 +7978,36 @@ func (r CreateAPIKeyResponse) ContentType() string {
 	return ""
 }
 
+// DeleteCurrentAPIKeyResponse204Headers the declared response headers of an HTTP 204 response for DeleteCurrentAPIKey
+type DeleteCurrentAPIKeyResponse204Headers struct {
+	XRequestID string
+}
+
 // DeleteCurrentAPIKeyResponse400Headers the declared response headers of an HTTP 400 response for DeleteCurrentAPIKey
 type DeleteCurrentAPIKeyResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteCurrentAPIKeyResponse401Headers the declared response headers of an HTTP 401 response for DeleteCurrentAPIKey
 type DeleteCurrentAPIKeyResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // DeleteCurrentAPIKeyResponse403Headers the declared response headers of an HTTP 403 response for DeleteCurrentAPIKey
 type DeleteCurrentAPIKeyResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// DeleteCurrentAPIKeyResponse404Headers the declared response headers of an HTTP 404 response for DeleteCurrentAPIKey
+type DeleteCurrentAPIKeyResponse404Headers struct {
+	XRequestID string
 }
 
 // DeleteCurrentAPIKeyResponse429Headers the declared response headers of an HTTP 429 response for DeleteCurrentAPIKey
@@ -7885,12 +8015,14 @@ type DeleteCurrentAPIKeyResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteCurrentAPIKeyResponse500Headers the declared response headers of an HTTP 500 response for DeleteCurrentAPIKey
 type DeleteCurrentAPIKeyResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteCurrentAPIKeyResponse503Headers the declared response headers of an HTTP 503 response for DeleteCurrentAPIKey
@@ -7898,6 +8030,7 @@ type DeleteCurrentAPIKeyResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteCurrentAPIKeyResponse507Headers the declared response headers of an HTTP 507 response for DeleteCurrentAPIKey
@@ -7905,6 +8038,7 @@ type DeleteCurrentAPIKeyResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteCurrentAPIKeyResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteCurrentAPIKey
@@ -7912,6 +8046,8 @@ type DeleteCurrentAPIKeyResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type DeleteCurrentAPIKeyResponse struct {
@@ -7935,12 +8071,16 @@ type DeleteCurrentAPIKeyResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteCurrentAPIKeyResponse204Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *DeleteCurrentAPIKeyResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteCurrentAPIKeyResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteCurrentAPIKeyResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *DeleteCurrentAPIKeyResponse404Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteCurrentAPIKeyResponse429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
@@ -8027,23 +8167,36 @@ func (r DeleteCurrentAPIKeyResponse) ContentType() string {
 	return ""
 }
 
+// DeleteAPIKeyResponse204Headers the declared response headers of an HTTP 204 response for DeleteAPIKey
+type DeleteAPIKeyResponse204Headers struct {
+	XRequestID string
+}
+
 // DeleteAPIKeyResponse400Headers the declared response headers of an HTTP 400 response for DeleteAPIKey
 type DeleteAPIKeyResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteAPIKeyResponse401Headers the declared response headers of an HTTP 401 response for DeleteAPIKey
 type DeleteAPIKeyResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // DeleteAPIKeyResponse403Headers the declared response headers of an HTTP 403 response for DeleteAPIKey
 type DeleteAPIKeyResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// DeleteAPIKeyResponse404Headers the declared response headers of an HTTP 404 response for DeleteAPIKey
+type DeleteAPIKeyResponse404Headers struct {
+	XRequestID string
 }
 
 // DeleteAPIKeyResponse429Headers the declared response headers of an HTTP 429 response for DeleteAPIKey
@@ -8051,12 +8204,14 @@ type DeleteAPIKeyResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteAPIKeyResponse500Headers the declared response headers of an HTTP 500 response for DeleteAPIKey
 type DeleteAPIKeyResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteAPIKeyResponse503Headers the declared response headers of an HTTP 503 response for DeleteAPIKey
@@ -8064,6 +8219,7 @@ type DeleteAPIKeyResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteAPIKeyResponse507Headers the declared response headers of an HTTP 507 response for DeleteAPIKey
@@ -8071,6 +8227,7 @@ type DeleteAPIKeyResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteAPIKeyResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteAPIKey
@@ -8078,6 +8235,8 @@ type DeleteAPIKeyResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type DeleteAPIKeyResponse struct {
@@ -8101,12 +8260,16 @@ type DeleteAPIKeyResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteAPIKeyResponse204Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *DeleteAPIKeyResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteAPIKeyResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteAPIKeyResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *DeleteAPIKeyResponse404Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteAPIKeyResponse429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
@@ -8193,10 +8356,16 @@ func (r DeleteAPIKeyResponse) ContentType() string {
 	return ""
 }
 
+// ListFeedResponse200Headers the declared response headers of an HTTP 200 response for ListFeed
+type ListFeedResponse200Headers struct {
+	XRequestID string
+}
+
 // ListFeedResponse400Headers the declared response headers of an HTTP 400 response for ListFeed
 type ListFeedResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // ListFeedResponse429Headers the declared response headers of an HTTP 429 response for ListFeed
@@ -8204,12 +8373,14 @@ type ListFeedResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // ListFeedResponse500Headers the declared response headers of an HTTP 500 response for ListFeed
 type ListFeedResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // ListFeedResponse503Headers the declared response headers of an HTTP 503 response for ListFeed
@@ -8217,6 +8388,7 @@ type ListFeedResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // ListFeedResponseDefaultHeaders the declared response headers of an HTTP default response for ListFeed
@@ -8224,6 +8396,8 @@ type ListFeedResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type ListFeedResponse struct {
@@ -8241,6 +8415,8 @@ type ListFeedResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListFeedResponse200Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *ListFeedResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
@@ -8312,23 +8488,31 @@ func (r ListFeedResponse) ContentType() string {
 	return ""
 }
 
+// ListImagesResponse200Headers the declared response headers of an HTTP 200 response for ListImages
+type ListImagesResponse200Headers struct {
+	XRequestID string
+}
+
 // ListImagesResponse400Headers the declared response headers of an HTTP 400 response for ListImages
 type ListImagesResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // ListImagesResponse401Headers the declared response headers of an HTTP 401 response for ListImages
 type ListImagesResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // ListImagesResponse403Headers the declared response headers of an HTTP 403 response for ListImages
 type ListImagesResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // ListImagesResponse429Headers the declared response headers of an HTTP 429 response for ListImages
@@ -8336,12 +8520,14 @@ type ListImagesResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // ListImagesResponse500Headers the declared response headers of an HTTP 500 response for ListImages
 type ListImagesResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // ListImagesResponse503Headers the declared response headers of an HTTP 503 response for ListImages
@@ -8349,6 +8535,7 @@ type ListImagesResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // ListImagesResponseDefaultHeaders the declared response headers of an HTTP default response for ListImages
@@ -8356,6 +8543,8 @@ type ListImagesResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type ListImagesResponse struct {
@@ -8377,6 +8566,8 @@ type ListImagesResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListImagesResponse200Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *ListImagesResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
@@ -8464,38 +8655,44 @@ func (r ListImagesResponse) ContentType() string {
 
 // UploadImageResponse200Headers the declared response headers of an HTTP 200 response for UploadImage
 type UploadImageResponse200Headers struct {
-	ETag *string
+	ETag       string
+	XRequestID string
 }
 
 // UploadImageResponse201Headers the declared response headers of an HTTP 201 response for UploadImage
 type UploadImageResponse201Headers struct {
-	ETag     *string
-	Location *string
+	ETag       string
+	Location   string
+	XRequestID string
 }
 
 // UploadImageResponse400Headers the declared response headers of an HTTP 400 response for UploadImage
 type UploadImageResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UploadImageResponse401Headers the declared response headers of an HTTP 401 response for UploadImage
 type UploadImageResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // UploadImageResponse403Headers the declared response headers of an HTTP 403 response for UploadImage
 type UploadImageResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UploadImageResponse408Headers the declared response headers of an HTTP 408 response for UploadImage
 type UploadImageResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UploadImageResponse409Headers the declared response headers of an HTTP 409 response for UploadImage
@@ -8503,24 +8700,28 @@ type UploadImageResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // UploadImageResponse413Headers the declared response headers of an HTTP 413 response for UploadImage
 type UploadImageResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UploadImageResponse415Headers the declared response headers of an HTTP 415 response for UploadImage
 type UploadImageResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UploadImageResponse422Headers the declared response headers of an HTTP 422 response for UploadImage
 type UploadImageResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UploadImageResponse429Headers the declared response headers of an HTTP 429 response for UploadImage
@@ -8528,12 +8729,14 @@ type UploadImageResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // UploadImageResponse500Headers the declared response headers of an HTTP 500 response for UploadImage
 type UploadImageResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UploadImageResponse503Headers the declared response headers of an HTTP 503 response for UploadImage
@@ -8541,6 +8744,7 @@ type UploadImageResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // UploadImageResponse507Headers the declared response headers of an HTTP 507 response for UploadImage
@@ -8548,6 +8752,7 @@ type UploadImageResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // UploadImageResponseDefaultHeaders the declared response headers of an HTTP default response for UploadImage
@@ -8555,6 +8760,8 @@ type UploadImageResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type UploadImageResponse struct {
@@ -8726,29 +8933,38 @@ func (r UploadImageResponse) ContentType() string {
 	return ""
 }
 
+// BulkUpdateImagesResponse200Headers the declared response headers of an HTTP 200 response for BulkUpdateImages
+type BulkUpdateImagesResponse200Headers struct {
+	XRequestID string
+}
+
 // BulkUpdateImagesResponse400Headers the declared response headers of an HTTP 400 response for BulkUpdateImages
 type BulkUpdateImagesResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // BulkUpdateImagesResponse401Headers the declared response headers of an HTTP 401 response for BulkUpdateImages
 type BulkUpdateImagesResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // BulkUpdateImagesResponse403Headers the declared response headers of an HTTP 403 response for BulkUpdateImages
 type BulkUpdateImagesResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // BulkUpdateImagesResponse408Headers the declared response headers of an HTTP 408 response for BulkUpdateImages
 type BulkUpdateImagesResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // BulkUpdateImagesResponse409Headers the declared response headers of an HTTP 409 response for BulkUpdateImages
@@ -8756,24 +8972,28 @@ type BulkUpdateImagesResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // BulkUpdateImagesResponse413Headers the declared response headers of an HTTP 413 response for BulkUpdateImages
 type BulkUpdateImagesResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // BulkUpdateImagesResponse415Headers the declared response headers of an HTTP 415 response for BulkUpdateImages
 type BulkUpdateImagesResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // BulkUpdateImagesResponse422Headers the declared response headers of an HTTP 422 response for BulkUpdateImages
 type BulkUpdateImagesResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // BulkUpdateImagesResponse429Headers the declared response headers of an HTTP 429 response for BulkUpdateImages
@@ -8781,12 +9001,14 @@ type BulkUpdateImagesResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // BulkUpdateImagesResponse500Headers the declared response headers of an HTTP 500 response for BulkUpdateImages
 type BulkUpdateImagesResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // BulkUpdateImagesResponse503Headers the declared response headers of an HTTP 503 response for BulkUpdateImages
@@ -8794,6 +9016,7 @@ type BulkUpdateImagesResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // BulkUpdateImagesResponse507Headers the declared response headers of an HTTP 507 response for BulkUpdateImages
@@ -8801,6 +9024,7 @@ type BulkUpdateImagesResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // BulkUpdateImagesResponseDefaultHeaders the declared response headers of an HTTP default response for BulkUpdateImages
@@ -8808,6 +9032,8 @@ type BulkUpdateImagesResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type BulkUpdateImagesResponse struct {
@@ -8841,6 +9067,8 @@ type BulkUpdateImagesResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *BulkUpdateImagesResponse200Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *BulkUpdateImagesResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
@@ -8968,29 +9196,48 @@ func (r BulkUpdateImagesResponse) ContentType() string {
 	return ""
 }
 
+// DeleteImageResponse204Headers the declared response headers of an HTTP 204 response for DeleteImage
+type DeleteImageResponse204Headers struct {
+	XRequestID string
+}
+
 // DeleteImageResponse400Headers the declared response headers of an HTTP 400 response for DeleteImage
 type DeleteImageResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteImageResponse401Headers the declared response headers of an HTTP 401 response for DeleteImage
 type DeleteImageResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // DeleteImageResponse403Headers the declared response headers of an HTTP 403 response for DeleteImage
 type DeleteImageResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// DeleteImageResponse404Headers the declared response headers of an HTTP 404 response for DeleteImage
+type DeleteImageResponse404Headers struct {
+	XRequestID string
+}
+
+// DeleteImageResponse410Headers the declared response headers of an HTTP 410 response for DeleteImage
+type DeleteImageResponse410Headers struct {
+	XRequestID string
 }
 
 // DeleteImageResponse412Headers the declared response headers of an HTTP 412 response for DeleteImage
 type DeleteImageResponse412Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteImageResponse429Headers the declared response headers of an HTTP 429 response for DeleteImage
@@ -8998,12 +9245,14 @@ type DeleteImageResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteImageResponse500Headers the declared response headers of an HTTP 500 response for DeleteImage
 type DeleteImageResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteImageResponse503Headers the declared response headers of an HTTP 503 response for DeleteImage
@@ -9011,6 +9260,7 @@ type DeleteImageResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteImageResponse507Headers the declared response headers of an HTTP 507 response for DeleteImage
@@ -9018,6 +9268,7 @@ type DeleteImageResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteImageResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteImage
@@ -9025,6 +9276,8 @@ type DeleteImageResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type DeleteImageResponse struct {
@@ -9052,12 +9305,18 @@ type DeleteImageResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteImageResponse204Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *DeleteImageResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteImageResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteImageResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *DeleteImageResponse404Headers
+	// Headers410 the parsed response headers for an HTTP 410 response
+	Headers410 *DeleteImageResponse410Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *DeleteImageResponse412Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
@@ -9158,31 +9417,46 @@ func (r DeleteImageResponse) ContentType() string {
 
 // GetImageResponse200Headers the declared response headers of an HTTP 200 response for GetImage
 type GetImageResponse200Headers struct {
-	ETag *string
+	ETag       string
+	XRequestID string
 }
 
 // GetImageResponse304Headers the declared response headers of an HTTP 304 response for GetImage
 type GetImageResponse304Headers struct {
-	ETag *string
+	ETag       string
+	XRequestID string
 }
 
 // GetImageResponse400Headers the declared response headers of an HTTP 400 response for GetImage
 type GetImageResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetImageResponse401Headers the declared response headers of an HTTP 401 response for GetImage
 type GetImageResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // GetImageResponse403Headers the declared response headers of an HTTP 403 response for GetImage
 type GetImageResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// GetImageResponse404Headers the declared response headers of an HTTP 404 response for GetImage
+type GetImageResponse404Headers struct {
+	XRequestID string
+}
+
+// GetImageResponse410Headers the declared response headers of an HTTP 410 response for GetImage
+type GetImageResponse410Headers struct {
+	XRequestID string
 }
 
 // GetImageResponse429Headers the declared response headers of an HTTP 429 response for GetImage
@@ -9190,12 +9464,14 @@ type GetImageResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetImageResponse500Headers the declared response headers of an HTTP 500 response for GetImage
 type GetImageResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetImageResponse503Headers the declared response headers of an HTTP 503 response for GetImage
@@ -9203,6 +9479,7 @@ type GetImageResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetImageResponseDefaultHeaders the declared response headers of an HTTP default response for GetImage
@@ -9210,6 +9487,8 @@ type GetImageResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type GetImageResponse struct {
@@ -9245,6 +9524,10 @@ type GetImageResponse struct {
 	Headers401 *GetImageResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *GetImageResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetImageResponse404Headers
+	// Headers410 the parsed response headers for an HTTP 410 response
+	Headers410 *GetImageResponse410Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetImageResponse429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
@@ -9336,50 +9619,68 @@ func (r GetImageResponse) ContentType() string {
 
 // UpdateImageResponse200Headers the declared response headers of an HTTP 200 response for UpdateImage
 type UpdateImageResponse200Headers struct {
-	ETag *string
+	ETag       string
+	XRequestID string
 }
 
 // UpdateImageResponse400Headers the declared response headers of an HTTP 400 response for UpdateImage
 type UpdateImageResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UpdateImageResponse401Headers the declared response headers of an HTTP 401 response for UpdateImage
 type UpdateImageResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // UpdateImageResponse403Headers the declared response headers of an HTTP 403 response for UpdateImage
 type UpdateImageResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// UpdateImageResponse404Headers the declared response headers of an HTTP 404 response for UpdateImage
+type UpdateImageResponse404Headers struct {
+	XRequestID string
 }
 
 // UpdateImageResponse408Headers the declared response headers of an HTTP 408 response for UpdateImage
 type UpdateImageResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// UpdateImageResponse410Headers the declared response headers of an HTTP 410 response for UpdateImage
+type UpdateImageResponse410Headers struct {
+	XRequestID string
 }
 
 // UpdateImageResponse412Headers the declared response headers of an HTTP 412 response for UpdateImage
 type UpdateImageResponse412Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UpdateImageResponse413Headers the declared response headers of an HTTP 413 response for UpdateImage
 type UpdateImageResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UpdateImageResponse415Headers the declared response headers of an HTTP 415 response for UpdateImage
 type UpdateImageResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UpdateImageResponse429Headers the declared response headers of an HTTP 429 response for UpdateImage
@@ -9387,12 +9688,14 @@ type UpdateImageResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // UpdateImageResponse500Headers the declared response headers of an HTTP 500 response for UpdateImage
 type UpdateImageResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // UpdateImageResponse503Headers the declared response headers of an HTTP 503 response for UpdateImage
@@ -9400,6 +9703,7 @@ type UpdateImageResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // UpdateImageResponse507Headers the declared response headers of an HTTP 507 response for UpdateImage
@@ -9407,6 +9711,7 @@ type UpdateImageResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // UpdateImageResponseDefaultHeaders the declared response headers of an HTTP default response for UpdateImage
@@ -9414,6 +9719,8 @@ type UpdateImageResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type UpdateImageResponse struct {
@@ -9457,8 +9764,12 @@ type UpdateImageResponse struct {
 	Headers401 *UpdateImageResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *UpdateImageResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *UpdateImageResponse404Headers
 	// Headers408 the parsed response headers for an HTTP 408 response
 	Headers408 *UpdateImageResponse408Headers
+	// Headers410 the parsed response headers for an HTTP 410 response
+	Headers410 *UpdateImageResponse410Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *UpdateImageResponse412Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
@@ -9581,41 +9892,62 @@ func (r UpdateImageResponse) ContentType() string {
 	return ""
 }
 
+// CreateImageLinkResponse200Headers the declared response headers of an HTTP 200 response for CreateImageLink
+type CreateImageLinkResponse200Headers struct {
+	XRequestID string
+}
+
 // CreateImageLinkResponse400Headers the declared response headers of an HTTP 400 response for CreateImageLink
 type CreateImageLinkResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateImageLinkResponse401Headers the declared response headers of an HTTP 401 response for CreateImageLink
 type CreateImageLinkResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // CreateImageLinkResponse403Headers the declared response headers of an HTTP 403 response for CreateImageLink
 type CreateImageLinkResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// CreateImageLinkResponse404Headers the declared response headers of an HTTP 404 response for CreateImageLink
+type CreateImageLinkResponse404Headers struct {
+	XRequestID string
 }
 
 // CreateImageLinkResponse408Headers the declared response headers of an HTTP 408 response for CreateImageLink
 type CreateImageLinkResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// CreateImageLinkResponse410Headers the declared response headers of an HTTP 410 response for CreateImageLink
+type CreateImageLinkResponse410Headers struct {
+	XRequestID string
 }
 
 // CreateImageLinkResponse413Headers the declared response headers of an HTTP 413 response for CreateImageLink
 type CreateImageLinkResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateImageLinkResponse415Headers the declared response headers of an HTTP 415 response for CreateImageLink
 type CreateImageLinkResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateImageLinkResponse429Headers the declared response headers of an HTTP 429 response for CreateImageLink
@@ -9623,12 +9955,14 @@ type CreateImageLinkResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateImageLinkResponse500Headers the declared response headers of an HTTP 500 response for CreateImageLink
 type CreateImageLinkResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateImageLinkResponse503Headers the declared response headers of an HTTP 503 response for CreateImageLink
@@ -9636,6 +9970,7 @@ type CreateImageLinkResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateImageLinkResponse507Headers the declared response headers of an HTTP 507 response for CreateImageLink
@@ -9643,6 +9978,7 @@ type CreateImageLinkResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateImageLinkResponseDefaultHeaders the declared response headers of an HTTP default response for CreateImageLink
@@ -9650,6 +9986,8 @@ type CreateImageLinkResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type CreateImageLinkResponse struct {
@@ -9683,14 +10021,20 @@ type CreateImageLinkResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CreateImageLinkResponse200Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *CreateImageLinkResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateImageLinkResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateImageLinkResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *CreateImageLinkResponse404Headers
 	// Headers408 the parsed response headers for an HTTP 408 response
 	Headers408 *CreateImageLinkResponse408Headers
+	// Headers410 the parsed response headers for an HTTP 410 response
+	Headers410 *CreateImageLinkResponse410Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *CreateImageLinkResponse413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
@@ -9806,41 +10150,62 @@ func (r CreateImageLinkResponse) ContentType() string {
 	return ""
 }
 
+// CreateImageVariantsResponse200Headers the declared response headers of an HTTP 200 response for CreateImageVariants
+type CreateImageVariantsResponse200Headers struct {
+	XRequestID string
+}
+
 // CreateImageVariantsResponse400Headers the declared response headers of an HTTP 400 response for CreateImageVariants
 type CreateImageVariantsResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateImageVariantsResponse401Headers the declared response headers of an HTTP 401 response for CreateImageVariants
 type CreateImageVariantsResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // CreateImageVariantsResponse403Headers the declared response headers of an HTTP 403 response for CreateImageVariants
 type CreateImageVariantsResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// CreateImageVariantsResponse404Headers the declared response headers of an HTTP 404 response for CreateImageVariants
+type CreateImageVariantsResponse404Headers struct {
+	XRequestID string
 }
 
 // CreateImageVariantsResponse408Headers the declared response headers of an HTTP 408 response for CreateImageVariants
 type CreateImageVariantsResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// CreateImageVariantsResponse410Headers the declared response headers of an HTTP 410 response for CreateImageVariants
+type CreateImageVariantsResponse410Headers struct {
+	XRequestID string
 }
 
 // CreateImageVariantsResponse413Headers the declared response headers of an HTTP 413 response for CreateImageVariants
 type CreateImageVariantsResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateImageVariantsResponse415Headers the declared response headers of an HTTP 415 response for CreateImageVariants
 type CreateImageVariantsResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateImageVariantsResponse429Headers the declared response headers of an HTTP 429 response for CreateImageVariants
@@ -9848,12 +10213,14 @@ type CreateImageVariantsResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateImageVariantsResponse500Headers the declared response headers of an HTTP 500 response for CreateImageVariants
 type CreateImageVariantsResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateImageVariantsResponse503Headers the declared response headers of an HTTP 503 response for CreateImageVariants
@@ -9861,6 +10228,7 @@ type CreateImageVariantsResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateImageVariantsResponse507Headers the declared response headers of an HTTP 507 response for CreateImageVariants
@@ -9868,6 +10236,7 @@ type CreateImageVariantsResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateImageVariantsResponseDefaultHeaders the declared response headers of an HTTP default response for CreateImageVariants
@@ -9875,6 +10244,8 @@ type CreateImageVariantsResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type CreateImageVariantsResponse struct {
@@ -9908,14 +10279,20 @@ type CreateImageVariantsResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *CreateImageVariantsResponse200Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *CreateImageVariantsResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateImageVariantsResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateImageVariantsResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *CreateImageVariantsResponse404Headers
 	// Headers408 the parsed response headers for an HTTP 408 response
 	Headers408 *CreateImageVariantsResponse408Headers
+	// Headers410 the parsed response headers for an HTTP 410 response
+	Headers410 *CreateImageVariantsResponse410Headers
 	// Headers413 the parsed response headers for an HTTP 413 response
 	Headers413 *CreateImageVariantsResponse413Headers
 	// Headers415 the parsed response headers for an HTTP 415 response
@@ -10033,20 +10410,23 @@ func (r CreateImageVariantsResponse) ContentType() string {
 
 // GetInstanceResponse200Headers the declared response headers of an HTTP 200 response for GetInstance
 type GetInstanceResponse200Headers struct {
-	CacheControl *string
-	ETag         *string
+	CacheControl string
+	ETag         string
+	XRequestID   string
 }
 
 // GetInstanceResponse304Headers the declared response headers of an HTTP 304 response for GetInstance
 type GetInstanceResponse304Headers struct {
-	CacheControl *string
-	ETag         *string
+	CacheControl string
+	ETag         string
+	XRequestID   string
 }
 
 // GetInstanceResponse400Headers the declared response headers of an HTTP 400 response for GetInstance
 type GetInstanceResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetInstanceResponse429Headers the declared response headers of an HTTP 429 response for GetInstance
@@ -10054,12 +10434,14 @@ type GetInstanceResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetInstanceResponse500Headers the declared response headers of an HTTP 500 response for GetInstance
 type GetInstanceResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetInstanceResponse503Headers the declared response headers of an HTTP 503 response for GetInstance
@@ -10067,6 +10449,7 @@ type GetInstanceResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetInstanceResponseDefaultHeaders the declared response headers of an HTTP default response for GetInstance
@@ -10074,6 +10457,8 @@ type GetInstanceResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type GetInstanceResponse struct {
@@ -10168,26 +10553,30 @@ func (r GetInstanceResponse) ContentType() string {
 
 // DeleteSessionsResponse204Headers the declared response headers of an HTTP 204 response for DeleteSessions
 type DeleteSessionsResponse204Headers struct {
-	SetCookie *string
+	SetCookie  *string
+	XRequestID string
 }
 
 // DeleteSessionsResponse400Headers the declared response headers of an HTTP 400 response for DeleteSessions
 type DeleteSessionsResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteSessionsResponse401Headers the declared response headers of an HTTP 401 response for DeleteSessions
 type DeleteSessionsResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // DeleteSessionsResponse403Headers the declared response headers of an HTTP 403 response for DeleteSessions
 type DeleteSessionsResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteSessionsResponse429Headers the declared response headers of an HTTP 429 response for DeleteSessions
@@ -10195,12 +10584,14 @@ type DeleteSessionsResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteSessionsResponse500Headers the declared response headers of an HTTP 500 response for DeleteSessions
 type DeleteSessionsResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteSessionsResponse503Headers the declared response headers of an HTTP 503 response for DeleteSessions
@@ -10208,6 +10599,7 @@ type DeleteSessionsResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteSessionsResponse507Headers the declared response headers of an HTTP 507 response for DeleteSessions
@@ -10215,6 +10607,7 @@ type DeleteSessionsResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteSessionsResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteSessions
@@ -10222,6 +10615,8 @@ type DeleteSessionsResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type DeleteSessionsResponse struct {
@@ -10332,23 +10727,31 @@ func (r DeleteSessionsResponse) ContentType() string {
 	return ""
 }
 
+// ListSessionsResponse200Headers the declared response headers of an HTTP 200 response for ListSessions
+type ListSessionsResponse200Headers struct {
+	XRequestID string
+}
+
 // ListSessionsResponse400Headers the declared response headers of an HTTP 400 response for ListSessions
 type ListSessionsResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // ListSessionsResponse401Headers the declared response headers of an HTTP 401 response for ListSessions
 type ListSessionsResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // ListSessionsResponse403Headers the declared response headers of an HTTP 403 response for ListSessions
 type ListSessionsResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // ListSessionsResponse429Headers the declared response headers of an HTTP 429 response for ListSessions
@@ -10356,12 +10759,14 @@ type ListSessionsResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // ListSessionsResponse500Headers the declared response headers of an HTTP 500 response for ListSessions
 type ListSessionsResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // ListSessionsResponse503Headers the declared response headers of an HTTP 503 response for ListSessions
@@ -10369,6 +10774,7 @@ type ListSessionsResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // ListSessionsResponseDefaultHeaders the declared response headers of an HTTP default response for ListSessions
@@ -10376,6 +10782,8 @@ type ListSessionsResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type ListSessionsResponse struct {
@@ -10397,6 +10805,8 @@ type ListSessionsResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListSessionsResponse200Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *ListSessionsResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
@@ -10487,32 +10897,37 @@ type CreateSessionResponse201Headers struct {
 	Location        *string
 	RateLimit       *string
 	RateLimitPolicy *string
-	SetCookie       *string
+	SetCookie       string
+	XRequestID      string
 }
 
 // CreateSessionResponse400Headers the declared response headers of an HTTP 400 response for CreateSession
 type CreateSessionResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateSessionResponse401Headers the declared response headers of an HTTP 401 response for CreateSession
 type CreateSessionResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // CreateSessionResponse403Headers the declared response headers of an HTTP 403 response for CreateSession
 type CreateSessionResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateSessionResponse408Headers the declared response headers of an HTTP 408 response for CreateSession
 type CreateSessionResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateSessionResponse409Headers the declared response headers of an HTTP 409 response for CreateSession
@@ -10520,24 +10935,28 @@ type CreateSessionResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateSessionResponse413Headers the declared response headers of an HTTP 413 response for CreateSession
 type CreateSessionResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateSessionResponse415Headers the declared response headers of an HTTP 415 response for CreateSession
 type CreateSessionResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateSessionResponse422Headers the declared response headers of an HTTP 422 response for CreateSession
 type CreateSessionResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateSessionResponse429Headers the declared response headers of an HTTP 429 response for CreateSession
@@ -10545,12 +10964,14 @@ type CreateSessionResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateSessionResponse500Headers the declared response headers of an HTTP 500 response for CreateSession
 type CreateSessionResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateSessionResponse503Headers the declared response headers of an HTTP 503 response for CreateSession
@@ -10558,6 +10979,7 @@ type CreateSessionResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateSessionResponse507Headers the declared response headers of an HTTP 507 response for CreateSession
@@ -10565,6 +10987,7 @@ type CreateSessionResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateSessionResponseDefaultHeaders the declared response headers of an HTTP default response for CreateSession
@@ -10572,6 +10995,8 @@ type CreateSessionResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type CreateSessionResponse struct {
@@ -10736,26 +11161,30 @@ func (r CreateSessionResponse) ContentType() string {
 
 // DeleteCurrentSessionResponse204Headers the declared response headers of an HTTP 204 response for DeleteCurrentSession
 type DeleteCurrentSessionResponse204Headers struct {
-	SetCookie *string
+	SetCookie  *string
+	XRequestID string
 }
 
 // DeleteCurrentSessionResponse400Headers the declared response headers of an HTTP 400 response for DeleteCurrentSession
 type DeleteCurrentSessionResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteCurrentSessionResponse401Headers the declared response headers of an HTTP 401 response for DeleteCurrentSession
 type DeleteCurrentSessionResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // DeleteCurrentSessionResponse403Headers the declared response headers of an HTTP 403 response for DeleteCurrentSession
 type DeleteCurrentSessionResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteCurrentSessionResponse429Headers the declared response headers of an HTTP 429 response for DeleteCurrentSession
@@ -10763,12 +11192,14 @@ type DeleteCurrentSessionResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteCurrentSessionResponse500Headers the declared response headers of an HTTP 500 response for DeleteCurrentSession
 type DeleteCurrentSessionResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteCurrentSessionResponse503Headers the declared response headers of an HTTP 503 response for DeleteCurrentSession
@@ -10776,6 +11207,7 @@ type DeleteCurrentSessionResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteCurrentSessionResponse507Headers the declared response headers of an HTTP 507 response for DeleteCurrentSession
@@ -10783,6 +11215,7 @@ type DeleteCurrentSessionResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteCurrentSessionResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteCurrentSession
@@ -10790,6 +11223,8 @@ type DeleteCurrentSessionResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type DeleteCurrentSessionResponse struct {
@@ -10902,26 +11337,35 @@ func (r DeleteCurrentSessionResponse) ContentType() string {
 
 // DeleteSessionResponse204Headers the declared response headers of an HTTP 204 response for DeleteSession
 type DeleteSessionResponse204Headers struct {
-	SetCookie *string
+	SetCookie  *string
+	XRequestID string
 }
 
 // DeleteSessionResponse400Headers the declared response headers of an HTTP 400 response for DeleteSession
 type DeleteSessionResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteSessionResponse401Headers the declared response headers of an HTTP 401 response for DeleteSession
 type DeleteSessionResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // DeleteSessionResponse403Headers the declared response headers of an HTTP 403 response for DeleteSession
 type DeleteSessionResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// DeleteSessionResponse404Headers the declared response headers of an HTTP 404 response for DeleteSession
+type DeleteSessionResponse404Headers struct {
+	XRequestID string
 }
 
 // DeleteSessionResponse429Headers the declared response headers of an HTTP 429 response for DeleteSession
@@ -10929,12 +11373,14 @@ type DeleteSessionResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteSessionResponse500Headers the declared response headers of an HTTP 500 response for DeleteSession
 type DeleteSessionResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteSessionResponse503Headers the declared response headers of an HTTP 503 response for DeleteSession
@@ -10942,6 +11388,7 @@ type DeleteSessionResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteSessionResponse507Headers the declared response headers of an HTTP 507 response for DeleteSession
@@ -10949,6 +11396,7 @@ type DeleteSessionResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteSessionResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteSession
@@ -10956,6 +11404,8 @@ type DeleteSessionResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type DeleteSessionResponse struct {
@@ -10987,6 +11437,8 @@ type DeleteSessionResponse struct {
 	Headers401 *DeleteSessionResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteSessionResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *DeleteSessionResponse404Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteSessionResponse429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
@@ -11075,35 +11527,40 @@ func (r DeleteSessionResponse) ContentType() string {
 
 // CreateUploadResponse201Headers the declared response headers of an HTTP 201 response for CreateUpload
 type CreateUploadResponse201Headers struct {
-	ETag            *string
-	Location        *string
+	ETag            string
+	Location        string
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateUploadResponse400Headers the declared response headers of an HTTP 400 response for CreateUpload
 type CreateUploadResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateUploadResponse401Headers the declared response headers of an HTTP 401 response for CreateUpload
 type CreateUploadResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // CreateUploadResponse403Headers the declared response headers of an HTTP 403 response for CreateUpload
 type CreateUploadResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateUploadResponse408Headers the declared response headers of an HTTP 408 response for CreateUpload
 type CreateUploadResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateUploadResponse409Headers the declared response headers of an HTTP 409 response for CreateUpload
@@ -11111,24 +11568,28 @@ type CreateUploadResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateUploadResponse413Headers the declared response headers of an HTTP 413 response for CreateUpload
 type CreateUploadResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateUploadResponse415Headers the declared response headers of an HTTP 415 response for CreateUpload
 type CreateUploadResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateUploadResponse422Headers the declared response headers of an HTTP 422 response for CreateUpload
 type CreateUploadResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateUploadResponse429Headers the declared response headers of an HTTP 429 response for CreateUpload
@@ -11136,12 +11597,14 @@ type CreateUploadResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateUploadResponse500Headers the declared response headers of an HTTP 500 response for CreateUpload
 type CreateUploadResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CreateUploadResponse503Headers the declared response headers of an HTTP 503 response for CreateUpload
@@ -11149,6 +11612,7 @@ type CreateUploadResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateUploadResponse507Headers the declared response headers of an HTTP 507 response for CreateUpload
@@ -11156,6 +11620,7 @@ type CreateUploadResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CreateUploadResponseDefaultHeaders the declared response headers of an HTTP default response for CreateUpload
@@ -11163,6 +11628,8 @@ type CreateUploadResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type CreateUploadResponse struct {
@@ -11325,29 +11792,43 @@ func (r CreateUploadResponse) ContentType() string {
 	return ""
 }
 
+// DeleteUploadResponse204Headers the declared response headers of an HTTP 204 response for DeleteUpload
+type DeleteUploadResponse204Headers struct {
+	XRequestID string
+}
+
 // DeleteUploadResponse400Headers the declared response headers of an HTTP 400 response for DeleteUpload
 type DeleteUploadResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteUploadResponse401Headers the declared response headers of an HTTP 401 response for DeleteUpload
 type DeleteUploadResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // DeleteUploadResponse403Headers the declared response headers of an HTTP 403 response for DeleteUpload
 type DeleteUploadResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// DeleteUploadResponse404Headers the declared response headers of an HTTP 404 response for DeleteUpload
+type DeleteUploadResponse404Headers struct {
+	XRequestID string
 }
 
 // DeleteUploadResponse412Headers the declared response headers of an HTTP 412 response for DeleteUpload
 type DeleteUploadResponse412Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteUploadResponse429Headers the declared response headers of an HTTP 429 response for DeleteUpload
@@ -11355,12 +11836,14 @@ type DeleteUploadResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteUploadResponse500Headers the declared response headers of an HTTP 500 response for DeleteUpload
 type DeleteUploadResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // DeleteUploadResponse503Headers the declared response headers of an HTTP 503 response for DeleteUpload
@@ -11368,6 +11851,7 @@ type DeleteUploadResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteUploadResponse507Headers the declared response headers of an HTTP 507 response for DeleteUpload
@@ -11375,6 +11859,7 @@ type DeleteUploadResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // DeleteUploadResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteUpload
@@ -11382,6 +11867,8 @@ type DeleteUploadResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type DeleteUploadResponse struct {
@@ -11407,12 +11894,16 @@ type DeleteUploadResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteUploadResponse204Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *DeleteUploadResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteUploadResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *DeleteUploadResponse404Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *DeleteUploadResponse412Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
@@ -11508,32 +11999,42 @@ func (r DeleteUploadResponse) ContentType() string {
 
 // GetUploadResponse200Headers the declared response headers of an HTTP 200 response for GetUpload
 type GetUploadResponse200Headers struct {
-	ETag         *string
-	UploadOffset *int64
+	ETag         string
+	UploadOffset int64
+	XRequestID   string
 }
 
 // GetUploadResponse304Headers the declared response headers of an HTTP 304 response for GetUpload
 type GetUploadResponse304Headers struct {
-	ETag *string
+	ETag       string
+	XRequestID string
 }
 
 // GetUploadResponse400Headers the declared response headers of an HTTP 400 response for GetUpload
 type GetUploadResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetUploadResponse401Headers the declared response headers of an HTTP 401 response for GetUpload
 type GetUploadResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // GetUploadResponse403Headers the declared response headers of an HTTP 403 response for GetUpload
 type GetUploadResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// GetUploadResponse404Headers the declared response headers of an HTTP 404 response for GetUpload
+type GetUploadResponse404Headers struct {
+	XRequestID string
 }
 
 // GetUploadResponse429Headers the declared response headers of an HTTP 429 response for GetUpload
@@ -11541,12 +12042,14 @@ type GetUploadResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetUploadResponse500Headers the declared response headers of an HTTP 500 response for GetUpload
 type GetUploadResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetUploadResponse503Headers the declared response headers of an HTTP 503 response for GetUpload
@@ -11554,6 +12057,7 @@ type GetUploadResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetUploadResponseDefaultHeaders the declared response headers of an HTTP default response for GetUpload
@@ -11561,6 +12065,8 @@ type GetUploadResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type GetUploadResponse struct {
@@ -11594,6 +12100,8 @@ type GetUploadResponse struct {
 	Headers401 *GetUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *GetUploadResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetUploadResponse404Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetUploadResponse429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
@@ -11680,56 +12188,70 @@ func (r GetUploadResponse) ContentType() string {
 
 // AppendUploadResponse200Headers the declared response headers of an HTTP 200 response for AppendUpload
 type AppendUploadResponse200Headers struct {
-	ETag         *string
-	UploadOffset *int64
+	ETag         string
+	UploadOffset int64
+	XRequestID   string
 }
 
 // AppendUploadResponse400Headers the declared response headers of an HTTP 400 response for AppendUpload
 type AppendUploadResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // AppendUploadResponse401Headers the declared response headers of an HTTP 401 response for AppendUpload
 type AppendUploadResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // AppendUploadResponse403Headers the declared response headers of an HTTP 403 response for AppendUpload
 type AppendUploadResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// AppendUploadResponse404Headers the declared response headers of an HTTP 404 response for AppendUpload
+type AppendUploadResponse404Headers struct {
+	XRequestID string
 }
 
 // AppendUploadResponse408Headers the declared response headers of an HTTP 408 response for AppendUpload
 type AppendUploadResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // AppendUploadResponse409Headers the declared response headers of an HTTP 409 response for AppendUpload
 type AppendUploadResponse409Headers struct {
-	UploadOffset *int64
+	UploadOffset int64
+	XRequestID   string
 }
 
 // AppendUploadResponse413Headers the declared response headers of an HTTP 413 response for AppendUpload
 type AppendUploadResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // AppendUploadResponse415Headers the declared response headers of an HTTP 415 response for AppendUpload
 type AppendUploadResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // AppendUploadResponse422Headers the declared response headers of an HTTP 422 response for AppendUpload
 type AppendUploadResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // AppendUploadResponse429Headers the declared response headers of an HTTP 429 response for AppendUpload
@@ -11737,12 +12259,14 @@ type AppendUploadResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // AppendUploadResponse500Headers the declared response headers of an HTTP 500 response for AppendUpload
 type AppendUploadResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // AppendUploadResponse503Headers the declared response headers of an HTTP 503 response for AppendUpload
@@ -11750,6 +12274,7 @@ type AppendUploadResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // AppendUploadResponse507Headers the declared response headers of an HTTP 507 response for AppendUpload
@@ -11757,6 +12282,7 @@ type AppendUploadResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // AppendUploadResponseDefaultHeaders the declared response headers of an HTTP default response for AppendUpload
@@ -11764,6 +12290,8 @@ type AppendUploadResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type AppendUploadResponse struct {
@@ -11807,6 +12335,8 @@ type AppendUploadResponse struct {
 	Headers401 *AppendUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *AppendUploadResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *AppendUploadResponse404Headers
 	// Headers408 the parsed response headers for an HTTP 408 response
 	Headers408 *AppendUploadResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
@@ -11935,61 +12465,76 @@ func (r AppendUploadResponse) ContentType() string {
 
 // CompleteUploadResponse200Headers the declared response headers of an HTTP 200 response for CompleteUpload
 type CompleteUploadResponse200Headers struct {
-	ETag *string
+	ETag       string
+	XRequestID string
 }
 
 // CompleteUploadResponse201Headers the declared response headers of an HTTP 201 response for CompleteUpload
 type CompleteUploadResponse201Headers struct {
-	ETag     *string
-	Location *string
+	ETag       string
+	Location   string
+	XRequestID string
 }
 
 // CompleteUploadResponse400Headers the declared response headers of an HTTP 400 response for CompleteUpload
 type CompleteUploadResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CompleteUploadResponse401Headers the declared response headers of an HTTP 401 response for CompleteUpload
 type CompleteUploadResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // CompleteUploadResponse403Headers the declared response headers of an HTTP 403 response for CompleteUpload
 type CompleteUploadResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// CompleteUploadResponse404Headers the declared response headers of an HTTP 404 response for CompleteUpload
+type CompleteUploadResponse404Headers struct {
+	XRequestID string
 }
 
 // CompleteUploadResponse408Headers the declared response headers of an HTTP 408 response for CompleteUpload
 type CompleteUploadResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CompleteUploadResponse409Headers the declared response headers of an HTTP 409 response for CompleteUpload
 type CompleteUploadResponse409Headers struct {
 	RetryAfter *int32
+	XRequestID string
 }
 
 // CompleteUploadResponse413Headers the declared response headers of an HTTP 413 response for CompleteUpload
 type CompleteUploadResponse413Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CompleteUploadResponse415Headers the declared response headers of an HTTP 415 response for CompleteUpload
 type CompleteUploadResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CompleteUploadResponse422Headers the declared response headers of an HTTP 422 response for CompleteUpload
 type CompleteUploadResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CompleteUploadResponse429Headers the declared response headers of an HTTP 429 response for CompleteUpload
@@ -11997,12 +12542,14 @@ type CompleteUploadResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CompleteUploadResponse500Headers the declared response headers of an HTTP 500 response for CompleteUpload
 type CompleteUploadResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // CompleteUploadResponse503Headers the declared response headers of an HTTP 503 response for CompleteUpload
@@ -12010,6 +12557,7 @@ type CompleteUploadResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CompleteUploadResponse507Headers the declared response headers of an HTTP 507 response for CompleteUpload
@@ -12017,6 +12565,7 @@ type CompleteUploadResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // CompleteUploadResponseDefaultHeaders the declared response headers of an HTTP default response for CompleteUpload
@@ -12024,6 +12573,8 @@ type CompleteUploadResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type CompleteUploadResponse struct {
@@ -12071,6 +12622,8 @@ type CompleteUploadResponse struct {
 	Headers401 *CompleteUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CompleteUploadResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *CompleteUploadResponse404Headers
 	// Headers408 the parsed response headers for an HTTP 408 response
 	Headers408 *CompleteUploadResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
@@ -12202,10 +12755,16 @@ func (r CompleteUploadResponse) ContentType() string {
 	return ""
 }
 
+// GetDocsResponse200Headers the declared response headers of an HTTP 200 response for GetDocs
+type GetDocsResponse200Headers struct {
+	XRequestID string
+}
+
 // GetDocsResponse400Headers the declared response headers of an HTTP 400 response for GetDocs
 type GetDocsResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetDocsResponse429Headers the declared response headers of an HTTP 429 response for GetDocs
@@ -12213,12 +12772,14 @@ type GetDocsResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetDocsResponse500Headers the declared response headers of an HTTP 500 response for GetDocs
 type GetDocsResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetDocsResponseDefaultHeaders the declared response headers of an HTTP default response for GetDocs
@@ -12226,6 +12787,8 @@ type GetDocsResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type GetDocsResponse struct {
@@ -12239,6 +12802,8 @@ type GetDocsResponse struct {
 	ApplicationProblemJSON500 *InternalProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetDocsResponse200Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *GetDocsResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
@@ -12298,10 +12863,16 @@ func (r GetDocsResponse) ContentType() string {
 	return ""
 }
 
+// GetHealthResponse200Headers the declared response headers of an HTTP 200 response for GetHealth
+type GetHealthResponse200Headers struct {
+	XRequestID string
+}
+
 // GetHealthResponse400Headers the declared response headers of an HTTP 400 response for GetHealth
 type GetHealthResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetHealthResponse429Headers the declared response headers of an HTTP 429 response for GetHealth
@@ -12309,12 +12880,14 @@ type GetHealthResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetHealthResponse500Headers the declared response headers of an HTTP 500 response for GetHealth
 type GetHealthResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetHealthResponseDefaultHeaders the declared response headers of an HTTP default response for GetHealth
@@ -12322,6 +12895,8 @@ type GetHealthResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type GetHealthResponse struct {
@@ -12337,6 +12912,8 @@ type GetHealthResponse struct {
 	ApplicationProblemJSON500 *InternalProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetHealthResponse200Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *GetHealthResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
@@ -12403,67 +12980,97 @@ func (r GetHealthResponse) ContentType() string {
 
 // GetFileResponse200Headers the declared response headers of an HTTP 200 response for GetFile
 type GetFileResponse200Headers struct {
+	AcceptRanges              *string
 	AccessControlAllowOrigin  *string
-	CacheControl              *string
-	ContentDisposition        *string
+	CacheControl              string
+	ContentDisposition        string
 	CrossOriginResourcePolicy *string
-	ETag                      *string
+	ETag                      string
 	LastModified              *string
 	Link                      *string
 	Vary                      *string
+	XRequestID                string
 }
 
 // GetFileResponse206Headers the declared response headers of an HTTP 206 response for GetFile
 type GetFileResponse206Headers struct {
+	AcceptRanges              *string
 	AccessControlAllowOrigin  *string
-	CacheControl              *string
-	ContentDisposition        *string
+	CacheControl              string
+	ContentDisposition        string
+	ContentRange              *string
 	CrossOriginResourcePolicy *string
-	ETag                      *string
+	ETag                      string
 	LastModified              *string
 	Link                      *string
 	Vary                      *string
+	XRequestID                string
 }
 
 // GetFileResponse304Headers the declared response headers of an HTTP 304 response for GetFile
 type GetFileResponse304Headers struct {
-	ETag *string
+	AcceptRanges              *string
+	AccessControlAllowOrigin  *string
+	CacheControl              string
+	ContentDisposition        string
+	CrossOriginResourcePolicy *string
+	ETag                      string
+	LastModified              *string
+	Link                      *string
+	Vary                      *string
+	XRequestID                string
 }
 
 // GetFileResponse400Headers the declared response headers of an HTTP 400 response for GetFile
 type GetFileResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetFileResponse401Headers the declared response headers of an HTTP 401 response for GetFile
 type GetFileResponse401Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
-	WWWAuthenticate *string
+	WWWAuthenticate string
+	XRequestID      string
 }
 
 // GetFileResponse403Headers the declared response headers of an HTTP 403 response for GetFile
 type GetFileResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// GetFileResponse404Headers the declared response headers of an HTTP 404 response for GetFile
+type GetFileResponse404Headers struct {
+	XRequestID string
+}
+
+// GetFileResponse410Headers the declared response headers of an HTTP 410 response for GetFile
+type GetFileResponse410Headers struct {
+	XRequestID string
 }
 
 // GetFileResponse412Headers the declared response headers of an HTTP 412 response for GetFile
 type GetFileResponse412Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetFileResponse416Headers the declared response headers of an HTTP 416 response for GetFile
 type GetFileResponse416Headers struct {
 	ContentRange *string
+	XRequestID   string
 }
 
 // GetFileResponse422Headers the declared response headers of an HTTP 422 response for GetFile
 type GetFileResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetFileResponse429Headers the declared response headers of an HTTP 429 response for GetFile
@@ -12471,12 +13078,14 @@ type GetFileResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetFileResponse500Headers the declared response headers of an HTTP 500 response for GetFile
 type GetFileResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetFileResponse503Headers the declared response headers of an HTTP 503 response for GetFile
@@ -12484,6 +13093,7 @@ type GetFileResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetFileResponse507Headers the declared response headers of an HTTP 507 response for GetFile
@@ -12491,6 +13101,7 @@ type GetFileResponse507Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetFileResponseDefaultHeaders the declared response headers of an HTTP default response for GetFile
@@ -12498,6 +13109,8 @@ type GetFileResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type GetFileResponse struct {
@@ -12541,6 +13154,10 @@ type GetFileResponse struct {
 	Headers401 *GetFileResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *GetFileResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetFileResponse404Headers
+	// Headers410 the parsed response headers for an HTTP 410 response
+	Headers410 *GetFileResponse410Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *GetFileResponse412Headers
 	// Headers416 the parsed response headers for an HTTP 416 response
@@ -12656,13 +13273,25 @@ func (r GetFileResponse) ContentType() string {
 // GetOEmbedResponse200Headers the declared response headers of an HTTP 200 response for GetOEmbed
 type GetOEmbedResponse200Headers struct {
 	AccessControlAllowOrigin *string
-	CacheControl             *string
+	CacheControl             string
+	XRequestID               string
 }
 
 // GetOEmbedResponse400Headers the declared response headers of an HTTP 400 response for GetOEmbed
 type GetOEmbedResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// GetOEmbedResponse404Headers the declared response headers of an HTTP 404 response for GetOEmbed
+type GetOEmbedResponse404Headers struct {
+	XRequestID string
+}
+
+// GetOEmbedResponse410Headers the declared response headers of an HTTP 410 response for GetOEmbed
+type GetOEmbedResponse410Headers struct {
+	XRequestID string
 }
 
 // GetOEmbedResponse429Headers the declared response headers of an HTTP 429 response for GetOEmbed
@@ -12670,12 +13299,19 @@ type GetOEmbedResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetOEmbedResponse500Headers the declared response headers of an HTTP 500 response for GetOEmbed
 type GetOEmbedResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// GetOEmbedResponse501Headers the declared response headers of an HTTP 501 response for GetOEmbed
+type GetOEmbedResponse501Headers struct {
+	XRequestID string
 }
 
 // GetOEmbedResponse503Headers the declared response headers of an HTTP 503 response for GetOEmbed
@@ -12683,6 +13319,7 @@ type GetOEmbedResponse503Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetOEmbedResponseDefaultHeaders the declared response headers of an HTTP default response for GetOEmbed
@@ -12690,6 +13327,8 @@ type GetOEmbedResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type GetOEmbedResponse struct {
@@ -12719,10 +13358,16 @@ type GetOEmbedResponse struct {
 	Headers200 *GetOEmbedResponse200Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *GetOEmbedResponse400Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetOEmbedResponse404Headers
+	// Headers410 the parsed response headers for an HTTP 410 response
+	Headers410 *GetOEmbedResponse410Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetOEmbedResponse429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetOEmbedResponse500Headers
+	// Headers501 the parsed response headers for an HTTP 501 response
+	Headers501 *GetOEmbedResponse501Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetOEmbedResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -12810,18 +13455,21 @@ func (r GetOEmbedResponse) ContentType() string {
 
 // GetContractJSONResponse200Headers the declared response headers of an HTTP 200 response for GetContractJSON
 type GetContractJSONResponse200Headers struct {
-	ETag *string
+	ETag       string
+	XRequestID string
 }
 
 // GetContractJSONResponse304Headers the declared response headers of an HTTP 304 response for GetContractJSON
 type GetContractJSONResponse304Headers struct {
-	ETag *string
+	ETag       string
+	XRequestID string
 }
 
 // GetContractJSONResponse400Headers the declared response headers of an HTTP 400 response for GetContractJSON
 type GetContractJSONResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetContractJSONResponse429Headers the declared response headers of an HTTP 429 response for GetContractJSON
@@ -12829,12 +13477,14 @@ type GetContractJSONResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetContractJSONResponse500Headers the declared response headers of an HTTP 500 response for GetContractJSON
 type GetContractJSONResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetContractJSONResponseDefaultHeaders the declared response headers of an HTTP default response for GetContractJSON
@@ -12842,6 +13492,8 @@ type GetContractJSONResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type GetContractJSONResponse struct {
@@ -12927,18 +13579,21 @@ func (r GetContractJSONResponse) ContentType() string {
 
 // GetContractYAMLResponse200Headers the declared response headers of an HTTP 200 response for GetContractYAML
 type GetContractYAMLResponse200Headers struct {
-	ETag *string
+	ETag       string
+	XRequestID string
 }
 
 // GetContractYAMLResponse304Headers the declared response headers of an HTTP 304 response for GetContractYAML
 type GetContractYAMLResponse304Headers struct {
-	ETag *string
+	ETag       string
+	XRequestID string
 }
 
 // GetContractYAMLResponse400Headers the declared response headers of an HTTP 400 response for GetContractYAML
 type GetContractYAMLResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetContractYAMLResponse429Headers the declared response headers of an HTTP 429 response for GetContractYAML
@@ -12946,12 +13601,14 @@ type GetContractYAMLResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetContractYAMLResponse500Headers the declared response headers of an HTTP 500 response for GetContractYAML
 type GetContractYAMLResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetContractYAMLResponseDefaultHeaders the declared response headers of an HTTP default response for GetContractYAML
@@ -12959,6 +13616,8 @@ type GetContractYAMLResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type GetContractYAMLResponse struct {
@@ -13042,10 +13701,16 @@ func (r GetContractYAMLResponse) ContentType() string {
 	return ""
 }
 
+// GetReadinessResponse200Headers the declared response headers of an HTTP 200 response for GetReadiness
+type GetReadinessResponse200Headers struct {
+	XRequestID string
+}
+
 // GetReadinessResponse400Headers the declared response headers of an HTTP 400 response for GetReadiness
 type GetReadinessResponse400Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
 }
 
 // GetReadinessResponse429Headers the declared response headers of an HTTP 429 response for GetReadiness
@@ -13053,12 +13718,19 @@ type GetReadinessResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+	XRequestID      string
 }
 
 // GetReadinessResponse500Headers the declared response headers of an HTTP 500 response for GetReadiness
 type GetReadinessResponse500Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	XRequestID      string
+}
+
+// GetReadinessResponse503Headers the declared response headers of an HTTP 503 response for GetReadiness
+type GetReadinessResponse503Headers struct {
+	XRequestID string
 }
 
 // GetReadinessResponseDefaultHeaders the declared response headers of an HTTP default response for GetReadiness
@@ -13066,6 +13738,8 @@ type GetReadinessResponseDefaultHeaders struct {
 	Allow           *string
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
+	XRequestID      string
 }
 
 type GetReadinessResponse struct {
@@ -13083,12 +13757,16 @@ type GetReadinessResponse struct {
 	JSON503 *Readiness
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetReadinessResponse200Headers
 	// Headers400 the parsed response headers for an HTTP 400 response
 	Headers400 *GetReadinessResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetReadinessResponse429Headers
 	// Headers500 the parsed response headers for an HTTP 500 response
 	Headers500 *GetReadinessResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetReadinessResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetReadinessResponseDefaultHeaders
 }
@@ -14089,6 +14767,16 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 	}
 
 	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteAccountResponse204Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers204 = &headers
 	case rsp.StatusCode == 400:
 		var headers DeleteAccountResponse400Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14104,6 +14792,13 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -14124,10 +14819,17 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -14145,6 +14847,13 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 409:
@@ -14170,6 +14879,13 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 412:
 		var headers DeleteAccountResponse412Headers
@@ -14186,6 +14902,13 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 429:
@@ -14211,6 +14934,13 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteAccountResponse500Headers
@@ -14227,6 +14957,13 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -14252,6 +14989,13 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteAccountResponse507Headers
@@ -14276,6 +15020,13 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers DeleteAccountResponseDefaultHeaders
@@ -14299,6 +15050,20 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14386,20 +15151,34 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 		var headers GetAccountResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetAccountResponse304Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers304 = &headers
 	case rsp.StatusCode == 400:
@@ -14417,6 +15196,13 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -14437,10 +15223,17 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -14458,6 +15251,13 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 429:
@@ -14483,6 +15283,13 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetAccountResponse500Headers
@@ -14499,6 +15306,13 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -14524,6 +15338,13 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case true:
 		var headers GetAccountResponseDefaultHeaders
@@ -14547,6 +15368,20 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14673,10 +15508,10 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 		var headers UpdateAccountResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
 		}
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
@@ -14691,6 +15526,13 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
@@ -14708,6 +15550,13 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -14728,10 +15577,17 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -14750,6 +15606,13 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 408:
 		var headers UpdateAccountResponse408Headers
@@ -14766,6 +15629,13 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
@@ -14791,6 +15661,13 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 412:
 		var headers UpdateAccountResponse412Headers
@@ -14807,6 +15684,13 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 413:
@@ -14825,6 +15709,13 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
 		var headers UpdateAccountResponse415Headers
@@ -14841,6 +15732,13 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
@@ -14866,6 +15764,13 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers UpdateAccountResponse500Headers
@@ -14882,6 +15787,13 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -14907,6 +15819,13 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers UpdateAccountResponse507Headers
@@ -14931,6 +15850,13 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers UpdateAccountResponseDefaultHeaders
@@ -14954,6 +15880,20 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15041,20 +15981,34 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 		var headers GetAccountUsageResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetAccountUsageResponse304Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers304 = &headers
 	case rsp.StatusCode == 400:
@@ -15072,6 +16026,13 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -15092,10 +16053,17 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -15113,6 +16081,13 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 429:
@@ -15138,6 +16113,13 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetAccountUsageResponse500Headers
@@ -15154,6 +16136,13 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -15179,6 +16168,13 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case true:
 		var headers GetAccountUsageResponseDefaultHeaders
@@ -15202,6 +16198,20 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15321,10 +16331,10 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 		var headers CreateAccountResponse201Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
 		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
@@ -15347,6 +16357,13 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 400:
 		var headers CreateAccountResponse400Headers
@@ -15363,6 +16380,13 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 403:
@@ -15381,6 +16405,13 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 408:
 		var headers CreateAccountResponse408Headers
@@ -15397,6 +16428,13 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
@@ -15422,6 +16460,13 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 413:
 		var headers CreateAccountResponse413Headers
@@ -15438,6 +16483,13 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
@@ -15456,6 +16508,13 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers CreateAccountResponse422Headers
@@ -15472,6 +16531,13 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -15497,6 +16563,13 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateAccountResponse500Headers
@@ -15513,6 +16586,13 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -15538,6 +16618,13 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateAccountResponse507Headers
@@ -15562,6 +16649,13 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers CreateAccountResponseDefaultHeaders
@@ -15585,6 +16679,20 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15658,6 +16766,16 @@ func ParseListAccountImagesResponse(rsp *http.Response) (*ListAccountImagesRespo
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers ListAccountImagesResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers ListAccountImagesResponse400Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15674,7 +16792,24 @@ func ParseListAccountImagesResponse(rsp *http.Response) (*ListAccountImagesRespo
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers400 = &headers
+	case rsp.StatusCode == 404:
+		var headers ListAccountImagesResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListAccountImagesResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15698,6 +16833,13 @@ func ParseListAccountImagesResponse(rsp *http.Response) (*ListAccountImagesRespo
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListAccountImagesResponse500Headers
@@ -15714,6 +16856,13 @@ func ParseListAccountImagesResponse(rsp *http.Response) (*ListAccountImagesRespo
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -15739,6 +16888,13 @@ func ParseListAccountImagesResponse(rsp *http.Response) (*ListAccountImagesRespo
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case true:
 		var headers ListAccountImagesResponseDefaultHeaders
@@ -15762,6 +16918,20 @@ func ParseListAccountImagesResponse(rsp *http.Response) (*ListAccountImagesRespo
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15842,6 +17012,16 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers ListAPIKeysResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers ListAPIKeysResponse400Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15857,6 +17037,13 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -15877,10 +17064,17 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -15898,6 +17092,13 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 429:
@@ -15923,6 +17124,13 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListAPIKeysResponse500Headers
@@ -15939,6 +17147,13 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -15964,6 +17179,13 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case true:
 		var headers ListAPIKeysResponseDefaultHeaders
@@ -15987,6 +17209,20 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -16118,6 +17354,13 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			}
 			headers.Location = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 400:
 		var headers CreateAPIKeyResponse400Headers
@@ -16134,6 +17377,13 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -16154,10 +17404,17 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -16176,6 +17433,13 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 408:
 		var headers CreateAPIKeyResponse408Headers
@@ -16192,6 +17456,13 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
@@ -16217,6 +17488,13 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 413:
 		var headers CreateAPIKeyResponse413Headers
@@ -16233,6 +17511,13 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
@@ -16251,6 +17536,13 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers CreateAPIKeyResponse422Headers
@@ -16267,6 +17559,13 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -16292,6 +17591,13 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateAPIKeyResponse500Headers
@@ -16308,6 +17614,13 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -16333,6 +17646,13 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateAPIKeyResponse507Headers
@@ -16357,6 +17677,13 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers CreateAPIKeyResponseDefaultHeaders
@@ -16380,6 +17707,20 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -16470,6 +17811,16 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 	}
 
 	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteCurrentAPIKeyResponse204Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers204 = &headers
 	case rsp.StatusCode == 400:
 		var headers DeleteCurrentAPIKeyResponse400Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16485,6 +17836,13 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -16505,10 +17863,17 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -16527,7 +17892,24 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers DeleteCurrentAPIKeyResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
 	case rsp.StatusCode == 429:
 		var headers DeleteCurrentAPIKeyResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16551,6 +17933,13 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteCurrentAPIKeyResponse500Headers
@@ -16567,6 +17956,13 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -16592,6 +17988,13 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteCurrentAPIKeyResponse507Headers
@@ -16616,6 +18019,13 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers DeleteCurrentAPIKeyResponseDefaultHeaders
@@ -16639,6 +18049,20 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -16729,6 +18153,16 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteAPIKeyResponse204Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers204 = &headers
 	case rsp.StatusCode == 400:
 		var headers DeleteAPIKeyResponse400Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16744,6 +18178,13 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -16764,10 +18205,17 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -16786,7 +18234,24 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers DeleteAPIKeyResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
 	case rsp.StatusCode == 429:
 		var headers DeleteAPIKeyResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16810,6 +18275,13 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteAPIKeyResponse500Headers
@@ -16826,6 +18298,13 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -16851,6 +18330,13 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteAPIKeyResponse507Headers
@@ -16875,6 +18361,13 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers DeleteAPIKeyResponseDefaultHeaders
@@ -16898,6 +18391,20 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -16964,6 +18471,16 @@ func ParseListFeedResponse(rsp *http.Response) (*ListFeedResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers ListFeedResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers ListFeedResponse400Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16979,6 +18496,13 @@ func ParseListFeedResponse(rsp *http.Response) (*ListFeedResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
@@ -17004,6 +18528,13 @@ func ParseListFeedResponse(rsp *http.Response) (*ListFeedResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListFeedResponse500Headers
@@ -17020,6 +18551,13 @@ func ParseListFeedResponse(rsp *http.Response) (*ListFeedResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -17045,6 +18583,13 @@ func ParseListFeedResponse(rsp *http.Response) (*ListFeedResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case true:
 		var headers ListFeedResponseDefaultHeaders
@@ -17068,6 +18613,20 @@ func ParseListFeedResponse(rsp *http.Response) (*ListFeedResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -17148,6 +18707,16 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers ListImagesResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers ListImagesResponse400Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17163,6 +18732,13 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -17183,10 +18759,17 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -17204,6 +18787,13 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 429:
@@ -17229,6 +18819,13 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListImagesResponse500Headers
@@ -17245,6 +18842,13 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -17270,6 +18874,13 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case true:
 		var headers ListImagesResponseDefaultHeaders
@@ -17293,6 +18904,20 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -17432,27 +19057,41 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 		var headers UploadImageResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers UploadImageResponse201Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
 		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: "uri-reference"}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uri-reference"}); err != nil {
 				return nil, err
 			}
-			headers.Location = &value
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 400:
@@ -17470,6 +19109,13 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -17490,10 +19136,17 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -17512,6 +19165,13 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 408:
 		var headers UploadImageResponse408Headers
@@ -17528,6 +19188,13 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
@@ -17553,6 +19220,13 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 413:
 		var headers UploadImageResponse413Headers
@@ -17569,6 +19243,13 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
@@ -17587,6 +19268,13 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers UploadImageResponse422Headers
@@ -17603,6 +19291,13 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -17628,6 +19323,13 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers UploadImageResponse500Headers
@@ -17644,6 +19346,13 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -17669,6 +19378,13 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers UploadImageResponse507Headers
@@ -17693,6 +19409,13 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers UploadImageResponseDefaultHeaders
@@ -17716,6 +19439,20 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -17838,6 +19575,16 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers BulkUpdateImagesResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers BulkUpdateImagesResponse400Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17853,6 +19600,13 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -17873,10 +19627,17 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -17895,6 +19656,13 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 408:
 		var headers BulkUpdateImagesResponse408Headers
@@ -17911,6 +19679,13 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
@@ -17936,6 +19711,13 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 413:
 		var headers BulkUpdateImagesResponse413Headers
@@ -17952,6 +19734,13 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
@@ -17970,6 +19759,13 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers BulkUpdateImagesResponse422Headers
@@ -17986,6 +19782,13 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -18011,6 +19814,13 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers BulkUpdateImagesResponse500Headers
@@ -18027,6 +19837,13 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -18052,6 +19869,13 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers BulkUpdateImagesResponse507Headers
@@ -18076,6 +19900,13 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers BulkUpdateImagesResponseDefaultHeaders
@@ -18099,6 +19930,20 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -18203,6 +20048,16 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 	}
 
 	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteImageResponse204Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers204 = &headers
 	case rsp.StatusCode == 400:
 		var headers DeleteImageResponse400Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18218,6 +20073,13 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -18238,10 +20100,17 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -18260,7 +20129,34 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers DeleteImageResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 410:
+		var headers DeleteImageResponse410Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers410 = &headers
 	case rsp.StatusCode == 412:
 		var headers DeleteImageResponse412Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18276,6 +20172,13 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 429:
@@ -18301,6 +20204,13 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteImageResponse500Headers
@@ -18317,6 +20227,13 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -18342,6 +20259,13 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteImageResponse507Headers
@@ -18366,6 +20290,13 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers DeleteImageResponseDefaultHeaders
@@ -18389,6 +20320,20 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -18490,20 +20435,34 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 		var headers GetImageResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetImageResponse304Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers304 = &headers
 	case rsp.StatusCode == 400:
@@ -18521,6 +20480,13 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -18541,10 +20507,17 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -18563,7 +20536,34 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetImageResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 410:
+		var headers GetImageResponse410Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers410 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetImageResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18587,6 +20587,13 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetImageResponse500Headers
@@ -18603,6 +20610,13 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -18628,6 +20642,13 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case true:
 		var headers GetImageResponseDefaultHeaders
@@ -18651,6 +20672,20 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -18784,10 +20819,17 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 		var headers UpdateImageResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
@@ -18805,6 +20847,13 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -18825,10 +20874,17 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -18847,7 +20903,24 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers UpdateImageResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
 	case rsp.StatusCode == 408:
 		var headers UpdateImageResponse408Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18864,7 +20937,24 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers408 = &headers
+	case rsp.StatusCode == 410:
+		var headers UpdateImageResponse410Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers410 = &headers
 	case rsp.StatusCode == 412:
 		var headers UpdateImageResponse412Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18880,6 +20970,13 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 413:
@@ -18898,6 +20995,13 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
 		var headers UpdateImageResponse415Headers
@@ -18914,6 +21018,13 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
@@ -18939,6 +21050,13 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers UpdateImageResponse500Headers
@@ -18955,6 +21073,13 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -18980,6 +21105,13 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers UpdateImageResponse507Headers
@@ -19004,6 +21136,13 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers UpdateImageResponseDefaultHeaders
@@ -19027,6 +21166,20 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19149,6 +21302,16 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers CreateImageLinkResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers CreateImageLinkResponse400Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19164,6 +21327,13 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -19184,10 +21354,17 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -19206,7 +21383,24 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers CreateImageLinkResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
 	case rsp.StatusCode == 408:
 		var headers CreateImageLinkResponse408Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19223,7 +21417,24 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers408 = &headers
+	case rsp.StatusCode == 410:
+		var headers CreateImageLinkResponse410Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers410 = &headers
 	case rsp.StatusCode == 413:
 		var headers CreateImageLinkResponse413Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19239,6 +21450,13 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
@@ -19256,6 +21474,13 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
@@ -19281,6 +21506,13 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateImageLinkResponse500Headers
@@ -19297,6 +21529,13 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -19322,6 +21561,13 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateImageLinkResponse507Headers
@@ -19346,6 +21592,13 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers CreateImageLinkResponseDefaultHeaders
@@ -19369,6 +21622,20 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19491,6 +21758,16 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers CreateImageVariantsResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers CreateImageVariantsResponse400Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19506,6 +21783,13 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -19526,10 +21810,17 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -19548,7 +21839,24 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers CreateImageVariantsResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
 	case rsp.StatusCode == 408:
 		var headers CreateImageVariantsResponse408Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19565,7 +21873,24 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers408 = &headers
+	case rsp.StatusCode == 410:
+		var headers CreateImageVariantsResponse410Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers410 = &headers
 	case rsp.StatusCode == 413:
 		var headers CreateImageVariantsResponse413Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19581,6 +21906,13 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
@@ -19598,6 +21930,13 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
@@ -19623,6 +21962,13 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateImageVariantsResponse500Headers
@@ -19639,6 +21985,13 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -19664,6 +22017,13 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateImageVariantsResponse507Headers
@@ -19688,6 +22048,13 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers CreateImageVariantsResponseDefaultHeaders
@@ -19711,6 +22078,20 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19784,34 +22165,48 @@ func ParseGetInstanceResponse(rsp *http.Response) (*GetInstanceResponse, error) 
 		var headers GetInstanceResponse200Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.CacheControl = &value
+			headers.CacheControl = value
 		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetInstanceResponse304Headers
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.CacheControl = &value
+			headers.CacheControl = value
 		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers304 = &headers
 	case rsp.StatusCode == 400:
@@ -19829,6 +22224,13 @@ func ParseGetInstanceResponse(rsp *http.Response) (*GetInstanceResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
@@ -19854,6 +22256,13 @@ func ParseGetInstanceResponse(rsp *http.Response) (*GetInstanceResponse, error) 
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetInstanceResponse500Headers
@@ -19870,6 +22279,13 @@ func ParseGetInstanceResponse(rsp *http.Response) (*GetInstanceResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -19895,6 +22311,13 @@ func ParseGetInstanceResponse(rsp *http.Response) (*GetInstanceResponse, error) 
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case true:
 		var headers GetInstanceResponseDefaultHeaders
@@ -19918,6 +22341,20 @@ func ParseGetInstanceResponse(rsp *http.Response) (*GetInstanceResponse, error) 
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -20010,6 +22447,13 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 			}
 			headers.SetCookie = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers204 = &headers
 	case rsp.StatusCode == 400:
 		var headers DeleteSessionsResponse400Headers
@@ -20026,6 +22470,13 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -20046,10 +22497,17 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -20067,6 +22525,13 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 429:
@@ -20092,6 +22557,13 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteSessionsResponse500Headers
@@ -20108,6 +22580,13 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -20133,6 +22612,13 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteSessionsResponse507Headers
@@ -20157,6 +22643,13 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers DeleteSessionsResponseDefaultHeaders
@@ -20180,6 +22673,20 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -20260,6 +22767,16 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers ListSessionsResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers ListSessionsResponse400Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -20275,6 +22792,13 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -20295,10 +22819,17 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -20316,6 +22847,13 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 429:
@@ -20341,6 +22879,13 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers ListSessionsResponse500Headers
@@ -20357,6 +22902,13 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -20382,6 +22934,13 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case true:
 		var headers ListSessionsResponseDefaultHeaders
@@ -20405,6 +22964,20 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -20552,10 +23125,17 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 		}
 		if values := rsp.Header.Values("Set-Cookie"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Set-Cookie", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.SetCookie = &value
+			headers.SetCookie = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 400:
@@ -20573,6 +23153,13 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -20593,10 +23180,17 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -20615,6 +23209,13 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 408:
 		var headers CreateSessionResponse408Headers
@@ -20631,6 +23232,13 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
@@ -20656,6 +23264,13 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 413:
 		var headers CreateSessionResponse413Headers
@@ -20672,6 +23287,13 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
@@ -20690,6 +23312,13 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers CreateSessionResponse422Headers
@@ -20706,6 +23335,13 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -20731,6 +23367,13 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateSessionResponse500Headers
@@ -20747,6 +23390,13 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -20772,6 +23422,13 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateSessionResponse507Headers
@@ -20796,6 +23453,13 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers CreateSessionResponseDefaultHeaders
@@ -20819,6 +23483,20 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -20911,6 +23589,13 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 			}
 			headers.SetCookie = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers204 = &headers
 	case rsp.StatusCode == 400:
 		var headers DeleteCurrentSessionResponse400Headers
@@ -20927,6 +23612,13 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -20947,10 +23639,17 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -20968,6 +23667,13 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 429:
@@ -20993,6 +23699,13 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteCurrentSessionResponse500Headers
@@ -21009,6 +23722,13 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -21034,6 +23754,13 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteCurrentSessionResponse507Headers
@@ -21058,6 +23785,13 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers DeleteCurrentSessionResponseDefaultHeaders
@@ -21081,6 +23815,20 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -21180,6 +23928,13 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 			}
 			headers.SetCookie = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers204 = &headers
 	case rsp.StatusCode == 400:
 		var headers DeleteSessionResponse400Headers
@@ -21196,6 +23951,13 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -21216,10 +23978,17 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -21238,7 +24007,24 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers DeleteSessionResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
 	case rsp.StatusCode == 429:
 		var headers DeleteSessionResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -21262,6 +24048,13 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteSessionResponse500Headers
@@ -21278,6 +24071,13 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -21303,6 +24103,13 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteSessionResponse507Headers
@@ -21327,6 +24134,13 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers DeleteSessionResponseDefaultHeaders
@@ -21350,6 +24164,20 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -21476,17 +24304,17 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 		var headers CreateUploadResponse201Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
 		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: "uri-reference"}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uri-reference"}); err != nil {
 				return nil, err
 			}
-			headers.Location = &value
+			headers.Location = value
 		}
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
 			var value string
@@ -21501,6 +24329,13 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 400:
@@ -21518,6 +24353,13 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -21538,10 +24380,17 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -21560,6 +24409,13 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
 	case rsp.StatusCode == 408:
 		var headers CreateUploadResponse408Headers
@@ -21576,6 +24432,13 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
@@ -21601,6 +24464,13 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 413:
 		var headers CreateUploadResponse413Headers
@@ -21617,6 +24487,13 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
@@ -21635,6 +24512,13 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers CreateUploadResponse422Headers
@@ -21651,6 +24535,13 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -21676,6 +24567,13 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CreateUploadResponse500Headers
@@ -21692,6 +24590,13 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -21717,6 +24622,13 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateUploadResponse507Headers
@@ -21741,6 +24653,13 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers CreateUploadResponseDefaultHeaders
@@ -21764,6 +24683,20 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -21861,6 +24794,16 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteUploadResponse204Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers204 = &headers
 	case rsp.StatusCode == 400:
 		var headers DeleteUploadResponse400Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -21876,6 +24819,13 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -21896,10 +24846,17 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -21918,7 +24875,24 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers DeleteUploadResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
 	case rsp.StatusCode == 412:
 		var headers DeleteUploadResponse412Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -21934,6 +24908,13 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 429:
@@ -21959,6 +24940,13 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers DeleteUploadResponse500Headers
@@ -21975,6 +24963,13 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -22000,6 +24995,13 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteUploadResponse507Headers
@@ -22024,6 +25026,13 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers DeleteUploadResponseDefaultHeaders
@@ -22047,6 +25056,20 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -22141,27 +25164,41 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 		var headers GetUploadResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
 		}
 		if values := rsp.Header.Values("Upload-Offset"); len(values) > 0 {
 			var value int64
-			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
 				return nil, err
 			}
-			headers.UploadOffset = &value
+			headers.UploadOffset = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetUploadResponse304Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers304 = &headers
 	case rsp.StatusCode == 400:
@@ -22179,6 +25216,13 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -22199,10 +25243,17 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -22221,7 +25272,24 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetUploadResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetUploadResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -22245,6 +25313,13 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetUploadResponse500Headers
@@ -22261,6 +25336,13 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -22286,6 +25368,13 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case true:
 		var headers GetUploadResponseDefaultHeaders
@@ -22309,6 +25398,20 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -22442,17 +25545,24 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 		var headers AppendUploadResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
 		}
 		if values := rsp.Header.Values("Upload-Offset"); len(values) > 0 {
 			var value int64
-			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
 				return nil, err
 			}
-			headers.UploadOffset = &value
+			headers.UploadOffset = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
@@ -22470,6 +25580,13 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -22490,10 +25607,17 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -22512,7 +25636,24 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers AppendUploadResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
 	case rsp.StatusCode == 408:
 		var headers AppendUploadResponse408Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -22529,15 +25670,29 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers AppendUploadResponse409Headers
 		if values := rsp.Header.Values("Upload-Offset"); len(values) > 0 {
 			var value int64
-			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int64"}); err != nil {
 				return nil, err
 			}
-			headers.UploadOffset = &value
+			headers.UploadOffset = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 413:
@@ -22556,6 +25711,13 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
 		var headers AppendUploadResponse415Headers
@@ -22573,6 +25735,13 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers AppendUploadResponse422Headers
@@ -22589,6 +25758,13 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -22614,6 +25790,13 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers AppendUploadResponse500Headers
@@ -22630,6 +25813,13 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -22655,6 +25845,13 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers AppendUploadResponse507Headers
@@ -22679,6 +25876,13 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers AppendUploadResponseDefaultHeaders
@@ -22702,6 +25906,20 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -22842,27 +26060,41 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 		var headers CompleteUploadResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 201:
 		var headers CompleteUploadResponse201Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
 		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: "uri-reference"}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: "uri-reference"}); err != nil {
 				return nil, err
 			}
-			headers.Location = &value
+			headers.Location = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers201 = &headers
 	case rsp.StatusCode == 400:
@@ -22880,6 +26112,13 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -22900,10 +26139,17 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -22922,7 +26168,24 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers CompleteUploadResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
 	case rsp.StatusCode == 408:
 		var headers CompleteUploadResponse408Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -22939,6 +26202,13 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CompleteUploadResponse409Headers
@@ -22948,6 +26218,13 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 413:
@@ -22966,6 +26243,13 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers413 = &headers
 	case rsp.StatusCode == 415:
 		var headers CompleteUploadResponse415Headers
@@ -22983,6 +26267,13 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers415 = &headers
 	case rsp.StatusCode == 422:
 		var headers CompleteUploadResponse422Headers
@@ -22999,6 +26290,13 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -23024,6 +26322,13 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers CompleteUploadResponse500Headers
@@ -23040,6 +26345,13 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -23065,6 +26377,13 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CompleteUploadResponse507Headers
@@ -23089,6 +26408,13 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers CompleteUploadResponseDefaultHeaders
@@ -23112,6 +26438,20 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -23164,6 +26504,16 @@ func ParseGetDocsResponse(rsp *http.Response) (*GetDocsResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers GetDocsResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers GetDocsResponse400Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -23179,6 +26529,13 @@ func ParseGetDocsResponse(rsp *http.Response) (*GetDocsResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
@@ -23204,6 +26561,13 @@ func ParseGetDocsResponse(rsp *http.Response) (*GetDocsResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetDocsResponse500Headers
@@ -23220,6 +26584,13 @@ func ParseGetDocsResponse(rsp *http.Response) (*GetDocsResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case true:
@@ -23244,6 +26615,20 @@ func ParseGetDocsResponse(rsp *http.Response) (*GetDocsResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -23303,6 +26688,16 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers GetHealthResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers GetHealthResponse400Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -23318,6 +26713,13 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
@@ -23343,6 +26745,13 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetHealthResponse500Headers
@@ -23359,6 +26768,13 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case true:
@@ -23383,6 +26799,20 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -23503,6 +26933,13 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers GetFileResponse200Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = &value
+		}
 		if values := rsp.Header.Values("Access-Control-Allow-Origin"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Access-Control-Allow-Origin", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -23512,17 +26949,17 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 		}
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.CacheControl = &value
+			headers.CacheControl = value
 		}
 		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ContentDisposition = &value
+			headers.ContentDisposition = value
 		}
 		if values := rsp.Header.Values("Cross-Origin-Resource-Policy"); len(values) > 0 {
 			var value string
@@ -23533,10 +26970,10 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
 		}
 		if values := rsp.Header.Values("Last-Modified"); len(values) > 0 {
 			var value string
@@ -23558,10 +26995,24 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 				return nil, err
 			}
 			headers.Vary = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 206:
 		var headers GetFileResponse206Headers
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AcceptRanges = &value
+		}
 		if values := rsp.Header.Values("Access-Control-Allow-Origin"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Access-Control-Allow-Origin", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -23571,17 +27022,24 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 		}
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.CacheControl = &value
+			headers.CacheControl = value
 		}
 		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ContentDisposition = &value
+			headers.ContentDisposition = value
+		}
+		if values := rsp.Header.Values("Content-Range"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Range", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentRange = &value
 		}
 		if values := rsp.Header.Values("Cross-Origin-Resource-Policy"); len(values) > 0 {
 			var value string
@@ -23592,10 +27050,10 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 		}
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
 		}
 		if values := rsp.Header.Values("Last-Modified"); len(values) > 0 {
 			var value string
@@ -23618,15 +27076,85 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 			}
 			headers.Vary = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers206 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetFileResponse304Headers
-		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+		if values := rsp.Header.Values("Accept-Ranges"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Accept-Ranges", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.AcceptRanges = &value
+		}
+		if values := rsp.Header.Values("Access-Control-Allow-Origin"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Access-Control-Allow-Origin", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.AccessControlAllowOrigin = &value
+		}
+		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = value
+		}
+		if values := rsp.Header.Values("Cross-Origin-Resource-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cross-Origin-Resource-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.CrossOriginResourcePolicy = &value
+		}
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("Last-Modified"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Last-Modified", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.LastModified = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("Vary"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Vary", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Vary = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers304 = &headers
 	case rsp.StatusCode == 400:
@@ -23644,6 +27172,13 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
@@ -23664,10 +27199,17 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 		}
 		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.WWWAuthenticate = &value
+			headers.WWWAuthenticate = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers401 = &headers
 	case rsp.StatusCode == 403:
@@ -23686,7 +27228,34 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetFileResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 410:
+		var headers GetFileResponse410Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers410 = &headers
 	case rsp.StatusCode == 412:
 		var headers GetFileResponse412Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -23703,6 +27272,13 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers412 = &headers
 	case rsp.StatusCode == 416:
 		var headers GetFileResponse416Headers
@@ -23712,6 +27288,13 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 				return nil, err
 			}
 			headers.ContentRange = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers416 = &headers
 	case rsp.StatusCode == 422:
@@ -23729,6 +27312,13 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
@@ -23754,6 +27344,13 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetFileResponse500Headers
@@ -23770,6 +27367,13 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
@@ -23795,6 +27399,13 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers GetFileResponse507Headers
@@ -23819,6 +27430,13 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers507 = &headers
 	case true:
 		var headers GetFileResponseDefaultHeaders
@@ -23842,6 +27460,20 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -23947,10 +27579,17 @@ func ParseGetOEmbedResponse(rsp *http.Response) (*GetOEmbedResponse, error) {
 		}
 		if values := rsp.Header.Values("Cache-Control"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "Cache-Control", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.CacheControl = &value
+			headers.CacheControl = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
@@ -23969,7 +27608,34 @@ func ParseGetOEmbedResponse(rsp *http.Response) (*GetOEmbedResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers400 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetOEmbedResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 410:
+		var headers GetOEmbedResponse410Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers410 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetOEmbedResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -23993,6 +27659,13 @@ func ParseGetOEmbedResponse(rsp *http.Response) (*GetOEmbedResponse, error) {
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetOEmbedResponse500Headers
@@ -24010,7 +27683,24 @@ func ParseGetOEmbedResponse(rsp *http.Response) (*GetOEmbedResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers500 = &headers
+	case rsp.StatusCode == 501:
+		var headers GetOEmbedResponse501Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers501 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetOEmbedResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -24033,6 +27723,13 @@ func ParseGetOEmbedResponse(rsp *http.Response) (*GetOEmbedResponse, error) {
 				return nil, err
 			}
 			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers503 = &headers
 	case true:
@@ -24057,6 +27754,20 @@ func ParseGetOEmbedResponse(rsp *http.Response) (*GetOEmbedResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -24123,20 +27834,34 @@ func ParseGetContractJSONResponse(rsp *http.Response) (*GetContractJSONResponse,
 		var headers GetContractJSONResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetContractJSONResponse304Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers304 = &headers
 	case rsp.StatusCode == 400:
@@ -24154,6 +27879,13 @@ func ParseGetContractJSONResponse(rsp *http.Response) (*GetContractJSONResponse,
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
@@ -24179,6 +27911,13 @@ func ParseGetContractJSONResponse(rsp *http.Response) (*GetContractJSONResponse,
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetContractJSONResponse500Headers
@@ -24195,6 +27934,13 @@ func ParseGetContractJSONResponse(rsp *http.Response) (*GetContractJSONResponse,
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case true:
@@ -24219,6 +27965,20 @@ func ParseGetContractJSONResponse(rsp *http.Response) (*GetContractJSONResponse,
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -24285,20 +28045,34 @@ func ParseGetContractYAMLResponse(rsp *http.Response) (*GetContractYAMLResponse,
 		var headers GetContractYAMLResponse200Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers200 = &headers
 	case rsp.StatusCode == 304:
 		var headers GetContractYAMLResponse304Headers
 		if values := rsp.Header.Values("ETag"); len(values) > 0 {
 			var value string
-			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
 				return nil, err
 			}
-			headers.ETag = &value
+			headers.ETag = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers304 = &headers
 	case rsp.StatusCode == 400:
@@ -24316,6 +28090,13 @@ func ParseGetContractYAMLResponse(rsp *http.Response) (*GetContractYAMLResponse,
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
@@ -24341,6 +28122,13 @@ func ParseGetContractYAMLResponse(rsp *http.Response) (*GetContractYAMLResponse,
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetContractYAMLResponse500Headers
@@ -24357,6 +28145,13 @@ func ParseGetContractYAMLResponse(rsp *http.Response) (*GetContractYAMLResponse,
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers500 = &headers
 	case true:
@@ -24381,6 +28176,20 @@ func ParseGetContractYAMLResponse(rsp *http.Response) (*GetContractYAMLResponse,
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -24447,6 +28256,16 @@ func ParseGetReadinessResponse(rsp *http.Response) (*GetReadinessResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers GetReadinessResponse200Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers200 = &headers
 	case rsp.StatusCode == 400:
 		var headers GetReadinessResponse400Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -24462,6 +28281,13 @@ func ParseGetReadinessResponse(rsp *http.Response) (*GetReadinessResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
@@ -24487,6 +28313,13 @@ func ParseGetReadinessResponse(rsp *http.Response) (*GetReadinessResponse, error
 			}
 			headers.RetryAfter = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers429 = &headers
 	case rsp.StatusCode == 500:
 		var headers GetReadinessResponse500Headers
@@ -24504,7 +28337,24 @@ func ParseGetReadinessResponse(rsp *http.Response) (*GetReadinessResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
 		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetReadinessResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
+		}
+		response.Headers503 = &headers
 	case true:
 		var headers GetReadinessResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -24527,6 +28377,20 @@ func ParseGetReadinessResponse(rsp *http.Response) (*GetReadinessResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = value
 		}
 		response.HeadersDefault = &headers
 	}

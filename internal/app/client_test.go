@@ -33,16 +33,12 @@ type picture struct {
 	Size      int64  `json:"size"`
 }
 
-// newTransport returns connections that fail the test when a reply is not what the contract declares.
+// newTransport returns connections that fail the test when an exchange is not what the contract declares.
 func newTransport(t *testing.T) http.RoundTripper {
 	t.Helper()
-	checker, err := contracttest.New()
-	if err != nil {
-		t.Fatal(err)
-	}
 	base := &http.Transport{MaxIdleConnsPerHost: 64}
 	t.Cleanup(base.CloseIdleConnections)
-	return contracttest.Transport{Base: base, Checker: checker, Report: func(err error) { t.Error(err) }}
+	return contracttest.For(t, base)
 }
 
 // newClients returns a client for each of a server's n new accounts.

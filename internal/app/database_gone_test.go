@@ -84,7 +84,7 @@ func TestDatabaseGone(t *testing.T) {
 	c.survive(s, func(round int) {
 		d.kill()
 		if round == 0 {
-			wantGone(t, client{http: &http.Client{}, base: "http://" + s.addr, key: c.keys[0]})
+			wantGone(t, client{http: &http.Client{Transport: newTransport(t)}, base: "http://" + s.addr, key: c.keys[0]})
 		}
 		d.start()
 	})
@@ -185,7 +185,7 @@ func (c *crash) survive(s *process, hit func(round int)) {
 	over.Store(true)
 	clients.Wait()
 	c.t.Logf("%d uploads were acknowledged, %d refused", acknowledged.Load(), refused.Load())
-	wantReady(c.t, &client{http: &http.Client{}, base: "http://" + s.addr}, http.StatusOK, `"database":"ok"`)
+	wantReady(c.t, &client{http: &http.Client{Transport: newTransport(c.t)}, base: "http://" + s.addr}, http.StatusOK, `"database":"ok"`)
 	s.stop(c.t)
 	s = start(c.t, testServer(), c.sweeping())
 	c.checkPictures(s.addr)

@@ -154,6 +154,15 @@ func TestGateways(t *testing.T) {
 			t.Errorf("Retry-After: %s: it waits for an hour:\n%s", later, r.err)
 		}
 	}
+	broken := before(func(w http.ResponseWriter, number int64) bool {
+		if number > 0 {
+			return false
+		}
+		w.Header().Set("Content-Length", "100") // and then less of it
+		w.WriteHeader(http.StatusConflict)
+		return true
+	})
+	upload(t, broken, file).want(t, 0, "the server says 409 Conflict; once more in ")
 	moved := before(func(w http.ResponseWriter, _ int64) bool {
 		w.Header().Set("Location", "https://pictures.example.org/api/v1/uploads")
 		w.WriteHeader(http.StatusMovedPermanently)

@@ -19,6 +19,7 @@ type problem struct {
 	code       string // at the end of the problem's type; empty if it is not Kadr that answers
 	text       string
 	retryAfter time.Duration
+	broken     bool // the reply ended before it was whole, so that it is not known what it says
 }
 
 func (p *problem) Error() string { return p.text }
@@ -34,7 +35,7 @@ func (p *problem) temporary() bool {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	}
-	return p.code == "idempotency_in_progress" || p.code == "upload_completing"
+	return p.broken || p.code == "idempotency_in_progress" || p.code == "upload_completing"
 }
 
 // maxProblem bounds what is read of a reply that says no, in bytes.
@@ -48,6 +49,7 @@ func newProblem(res *http.Response) *problem {
 	}
 	p.retryAfter = retryAfter(res.Header.Get("Retry-After"), time.Now())
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxProblem))
+	p.broken = err != nil
 	var document client.Problem
 	if err != nil || json.Unmarshal(body, &document) != nil || document.Detail == "" {
 		return p

@@ -21,6 +21,7 @@ import (
 	"github.com/kadr-app/kadr/internal/app"
 	"github.com/kadr-app/kadr/internal/cli"
 	"github.com/kadr-app/kadr/internal/config"
+	"github.com/kadr-app/kadr/internal/httpapi/contracttest"
 	"github.com/kadr-app/kadr/internal/imaging"
 	"github.com/kadr-app/kadr/internal/imaging/imagetest"
 	"github.com/kadr-app/kadr/internal/testdb"
@@ -41,13 +42,14 @@ type instance struct {
 	url, dir string
 }
 
-// newInstance starts one; settings are "NAME=value", without the prefix.
+// newInstance starts one; settings are "NAME=value", without the prefix. Whatever the command, or a test, says to it is held
+// against the contract.
 func newInstance(t *testing.T, settings ...string) *instance {
 	t.Helper()
-	address := freeAddress(t)
+	address, inner := freeAddress(t), freeAddress(t)
 	in := &instance{url: "http://" + address, dir: t.TempDir()}
 	environ := map[string]string{
-		"KADR_LISTEN": address, "KADR_PUBLIC_URL": in.url, "KADR_DATA_DIR": in.dir, "KADR_DATABASE_URL": testdb.New(t).URL,
+		"KADR_LISTEN": inner, "KADR_PUBLIC_URL": in.url, "KADR_DATA_DIR": in.dir, "KADR_DATABASE_URL": testdb.New(t).URL,
 		"KADR_DATABASE_MAX_CONNS": "6", "KADR_DECODERS": "1", "KADR_TRUSTED_PROXIES": "127.0.0.0/8",
 	}
 	for _, s := range settings {
@@ -62,6 +64,7 @@ func newInstance(t *testing.T, settings ...string) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
+	contracttest.Front(t, address, inner)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()

@@ -171,6 +171,10 @@ func TestBadRequests(t *testing.T) {
 		c.get("/api/v1/account", "If-None-Match: ").fault("-If-None-Match", "min_length")
 		c.get("/api/v1/account", "If-None-Match: \xff").fault("-If-None-Match", "pattern")
 		c.get("/api/v1/account", "If-None-Match: "+strings.Repeat("x", 501)).fault("-If-None-Match", "max_length")
+		for condition, code := range map[string]string{"": "min_length", "\xff": "pattern", strings.Repeat("x", 501): "max_length"} {
+			c.get(img.URL).want(200) // how it was answered is remembered, and that must not make a difference
+			c.get(img.URL, "If-None-Match: "+condition).fault("-If-None-Match", code)
+		}
 		c.upload(pngOf("header", 9, 9), "", "Idempotency-Key: short").fault("-Idempotency-Key", "min_length")
 		c.upload(pngOf("header", 9, 9), "", "Idempotency-Key: twotwotwo", "Idempotency-Key: twotwotwo").fault("-Idempotency-Key", "pattern")
 	})

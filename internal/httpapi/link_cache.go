@@ -143,7 +143,7 @@ func hotKey(req *http.Request) (id, key string) {
 	const prefix, idLength = len("/i/"), 13
 	uri := req.RequestURI
 	if len(uri) < prefix+idLength || len(uri) > hotKeyLength || !strings.HasPrefix(uri, "/i/") ||
-		(req.Method != http.MethodGet && req.Method != http.MethodHead) || req.ContentLength != 0 || req.Header["Authorization"] != nil {
+		(req.Method != http.MethodGet && req.Method != http.MethodHead) || req.ContentLength != 0 || req.Header["Authorization"] != nil || !isValidCondition(req.Header["If-None-Match"]) {
 		return "", ""
 	}
 	id, rest := uri[prefix:prefix+idLength], uri[prefix+idLength:]
@@ -155,6 +155,16 @@ func hotKey(req *http.Request) (id, key string) {
 		uri += map[bool]string{true: "\x01", false: "\x00"}[takes]
 	}
 	return id, uri
+}
+
+// isValidCondition tells whether the contract takes an If-None-Match, in however many lines it came. What it does not take is
+// refused as everywhere, whether the picture is remembered or not.
+func isValidCondition(lines []string) bool {
+	if lines == nil {
+		return true
+	}
+	condition := strings.Join(lines, ", ")
+	return condition != "" && len(condition) <= 500 && !strings.ContainsFunc(condition, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 // Changed forgets pictures.

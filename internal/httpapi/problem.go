@@ -162,7 +162,7 @@ func (s *Server) handleError(err error, c echo.Context) {
 		return
 	}
 	header := c.Response().Header()
-	for _, name := range []string{"Etag", "Last-Modified", "Content-Disposition", "Content-Encoding", "Content-Length", "Cache-Control"} {
+	for _, name := range []string{"Etag", "Last-Modified", "Content-Disposition", "Content-Encoding", "Content-Length", "Cache-Control", "Link"} {
 		header.Del(name) // they belonged to the reply that was not to be
 	}
 	for name, values := range p.header {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/kadr-app/kadr/internal/app"
 	"github.com/kadr-app/kadr/internal/config"
+	"github.com/kadr-app/kadr/internal/httpapi/contracttest"
 	"github.com/kadr-app/kadr/internal/testdb"
 )
 
@@ -34,13 +35,14 @@ type instance struct {
 	people atomic.Int64
 }
 
-// newInstance starts an instance; settings are "NAME=value", without the prefix.
+// newInstance starts an instance; settings are "NAME=value", without the prefix. Whatever passes between it and a browser,
+// or anybody, is held against the contract.
 func newInstance(t *testing.T, settings ...string) *instance {
 	t.Helper()
-	address := freeAddress(t)
+	address, inner := freeAddress(t), freeAddress(t)
 	in := &instance{base: "http://" + address, dir: t.TempDir(), db: testdb.New(t)}
 	environ := map[string]string{
-		"KADR_LISTEN": address, "KADR_PUBLIC_URL": in.base, "KADR_DATA_DIR": in.dir,
+		"KADR_LISTEN": inner, "KADR_PUBLIC_URL": in.base, "KADR_DATA_DIR": in.dir,
 		"KADR_DATABASE_URL": in.db.URL, "KADR_DATABASE_MAX_CONNS": "6", "KADR_DECODERS": "1",
 		"KADR_TRUSTED_PROXIES": "127.0.0.0/8", // so that each person can be at an address of their own
 	}
@@ -57,6 +59,7 @@ func newInstance(t *testing.T, settings ...string) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
+	contracttest.Front(t, address, inner)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()

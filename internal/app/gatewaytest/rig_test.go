@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kadr-app/kadr/internal/httpapi/contracttest"
 	"github.com/kadr-app/kadr/internal/nginxtest"
 	"github.com/kadr-app/kadr/internal/testdb"
 )
@@ -158,7 +159,7 @@ func newRig(t *testing.T, n int, settings ...string) *rig {
 	return r
 }
 
-// clientTo returns a client for which every host is at one address.
+// clientTo returns a client for which every host is at one address. Every exchange is held against the contract.
 func clientTo(t *testing.T, address string) *http.Client {
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -167,7 +168,7 @@ func clientTo(t *testing.T, address string) *http.Client {
 		MaxIdleConnsPerHost: 16, DisableCompression: true,
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error {
+	return &http.Client{Transport: contracttest.For(t, transport), Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
 }

@@ -11,19 +11,12 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/kadr-app/kadr/internal/httpapi/contracttest"
 )
 
 // TestTour is the README's, through the gateway, and what only the whole can show: who sends what, and what is written down.
 func TestTour(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, 1)
-	checker, err := contracttest.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.http.Transport = contracttest.Transport{Base: r.http.Transport, Checker: checker, Report: func(err error) { t.Error(err) }}
 	anna := r.register(t, "anna")
 	program := person{http: r.http, key: anna.key}
 	stranger := person{http: r.http}

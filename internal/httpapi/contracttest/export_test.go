@@ -1,0 +1,4 @@
+package contracttest
+
+// NewOf reads another contract.
+var NewOf = newChecker
