@@ -1937,7 +1937,7 @@ export interface components {
     headers: {
         /**
          * @description The request's id, which the server's log has too. Tell it when you report a fault.
-         * @example 4f7c2kq5xw7mzt3a
+         * @example 4f7c2kq5xw7mz
          */
         RequestID: string;
         /**
