@@ -4,14 +4,14 @@ import (
 	"context"
 	"io"
 	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// proxy is a bad line to an instance: what comes over it is decided for each connection by its number, from 0.
+// proxy is a bad line to an instance: what comes over it is decided for each connection by its number, from 0. It leads to the
+// instance itself, for what breaks on the way there is to be the instance's to notice.
 type proxy struct {
 	url         string
 	connections atomic.Int64
@@ -45,7 +45,7 @@ func newProxy(t *testing.T, in *instance, lineOf func(number int64) line) *proxy
 				return
 			}
 			number := p.connections.Add(1) - 1
-			all.Go(func() { carry(ctx, near, strings.TrimPrefix(in.url, "http://"), lineOf(number)) })
+			all.Go(func() { carry(ctx, near, in.address, lineOf(number)) })
 		}
 	})
 	return p

@@ -40,6 +40,7 @@ const (
 // instance is the whole program, running, with a database and a folder of its own.
 type instance struct {
 	url, dir string
+	address  string // where it listens itself
 }
 
 // newInstance starts one; settings are "NAME=value", without the prefix. Whatever the command, or a test, says to it is held
@@ -47,7 +48,7 @@ type instance struct {
 func newInstance(t *testing.T, settings ...string) *instance {
 	t.Helper()
 	address, inner := freeAddress(t), freeAddress(t)
-	in := &instance{url: "http://" + address, dir: t.TempDir()}
+	in := &instance{url: "http://" + address, dir: t.TempDir(), address: inner}
 	environ := map[string]string{
 		"KADR_LISTEN": inner, "KADR_PUBLIC_URL": in.url, "KADR_DATA_DIR": in.dir, "KADR_DATABASE_URL": testdb.New(t).URL,
 		"KADR_DATABASE_MAX_CONNS": "6", "KADR_DECODERS": "1", "KADR_TRUSTED_PROXIES": "127.0.0.0/8",
