@@ -43,7 +43,7 @@ func testTryItOut(t *testing.T, c *chromium) {
 	// Changes, with the session's cookie and the bodies of the examples.
 	b.tryOut("images", "updateImage", 200)
 	b.tryOut("images", "createImageVariants", 200)
-	b.look("docs-tried")
+	b.fitsAPhone("changed")
 	b.tryOut("images", "deleteImage", 204)
 	b.tryOut("images", "getImage", 410)
 
@@ -55,7 +55,7 @@ func testTryItOut(t *testing.T, c *chromium) {
 	}
 	b.click("$('.auth-wrapper .authorize')")
 	b.waitText(".dialog-ux", "Nothing to fill in here")
-	b.look("docs-authorize")
+	b.fitsAPhone("authorize")
 	b.click("$('.dialog-ux input')")
 	b.press(made.Key)
 	b.click("named('.dialog-ux button', 'Authorize')")
@@ -142,7 +142,16 @@ func (b *tab) tryUploads() {
 		if got := b.execute(block); got != 201 {
 			b.t.Errorf("%s: %d: %s", mediaType, got, eval[string](b, "textOf($('.live-responses-table'))"))
 		}
-		b.look("docs-" + mediaType[:9])
+		b.fitsAPhone("uploaded-" + mediaType[:5])
 	}
 	b.click("$('#operations-images-uploadImage .opblock-summary-control')")
+}
+
+// fitsAPhone looks at what is open on the page as one sees it on a phone.
+func (b *tab) fitsAPhone(name string) {
+	b.t.Helper()
+	b.hold(phone)
+	b.fits(name)
+	b.photograph("docs-" + name)
+	b.hold(desktop)
 }
