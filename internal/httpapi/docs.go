@@ -17,13 +17,16 @@ import (
 )
 
 // Swagger UI comes from swaggest/swgui, which carries its files compressed in a Go module, so that /docs works with no
-// internet. Its own page has inline scripts, which our policy forbids; docs.html and docs.js are what is left of it.
+// internet. Its own page has inline scripts, which our policy forbids; docs.html, docs.js and docs.css stand in its place.
 
 //go:embed docs.html
 var docsHTML []byte
 
 //go:embed docs.js
 var docsJS []byte
+
+//go:embed docs.css
+var docsCSS []byte
 
 // docsPolicy: Swagger UI sets style attributes on its elements by markup of its own and has its icons as data: images.
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; " +
@@ -42,12 +45,15 @@ func (docsPage) VisitGetDocsResponse(w http.ResponseWriter) error {
 	return server.GetDocs200TextHTMLResponse{Body: bytes.NewReader(docsHTML), ContentLength: int64(len(docsHTML))}.VisitGetDocsResponse(w)
 }
 
-// docsAsset serves the page's script and Swagger UI's files.
+// docsAsset serves the page's script and style, and Swagger UI's files.
 func docsAsset(c echo.Context) error {
 	name := c.Param("asset")
 	c.Response().Header().Set("Cache-Control", "public, max-age=3600")
-	if name == "docs.js" {
+	switch name {
+	case "docs.js":
 		return c.Blob(http.StatusOK, "text/javascript; charset=utf-8", docsJS)
+	case "docs.css":
+		return c.Blob(http.StatusOK, "text/css; charset=utf-8", docsCSS)
 	}
 	contentType := mime.TypeByExtension(path.Ext(name))
 	if f, err := swaggerui.FS.Open(name); err == nil {

@@ -85,12 +85,13 @@ export class Router extends EventTarget {
   }
 
   /**
-   * Goes to an address of this site.
+   * Goes to an address of this site; what is none of its pages, such as the API's documentation, is for the server to show.
    * @param {string} path
    * @param {{ replace?: boolean, quiet?: boolean }} [how] `replace` makes no entry in the history; `quiet` only changes
    *   the address, for a page that shows already what it says
    */
   go(path, { replace, quiet } = {}) {
+    if (!matchRoute(this.#routes, new URL(path, location.href).pathname)) return location[replace ? 'replace' : 'assign'](path);
     if (replace) history.replaceState(history.state, '', path);
     else {
       this.#note();

@@ -52,6 +52,7 @@ func TestPages(t *testing.T) {
 		"DeleteAccount":      testDeleteAccount,
 		"Integrations":       testIntegrations,
 		"Documentation":      testDocumentation,
+		"TryItOut":           testTryItOut,
 		"PagesElsewhere":     testPagesElsewhere,
 		"PagesOfAStranger":   testPagesOfAStranger,
 		"WatchSees":          testWatchSees,
