@@ -53,9 +53,9 @@ export interface paths {
         head?: never;
         /**
          * Change my account
-         * @description Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-         *     `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
-         *     API key.
+         * @description Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+         *     have). A new `password` needs the old one as `current_password`, which is limited as signing in is, and ends every
+         *     other session. Takes a session only, never an API key.
          */
         patch: operations["updateAccount"];
         trace?: never;
@@ -316,7 +316,8 @@ export interface paths {
         head?: never;
         /**
          * Change a picture's data
-         * @description Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels never change.
+         * @description Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+         *     have). The pixels never change.
          */
         patch: operations["updateImage"];
         trace?: never;
@@ -1157,7 +1158,12 @@ export interface components {
              * @example sunset.jpg
              */
             filename?: string;
-            visibility?: components["schemas"]["Visibility"];
+            /**
+             * @description Who may see it; the account's default when absent.
+             * @example unlisted
+             * @enum {string}
+             */
+            visibility?: "public" | "unlisted" | "private";
             /**
              * @description Keep private metadata in the file.
              * @example false
@@ -2214,6 +2220,13 @@ export interface operations {
                  *     }
                  */
                 "application/merge-patch+json": components["schemas"]["AccountPatch"];
+                /**
+                 * @example {
+                 *       "keep_metadata": true,
+                 *       "default_visibility": "public"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AccountPatch"];
             };
         };
         responses: {
@@ -3163,6 +3176,13 @@ export interface operations {
                  *     }
                  */
                 "application/merge-patch+json": components["schemas"]["ImagePatch"];
+                /**
+                 * @example {
+                 *       "title": "Sunset over the bay",
+                 *       "visibility": "public"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ImagePatch"];
             };
         };
         responses: {
