@@ -758,7 +758,7 @@ type CheckStatus string
 
 // FieldError One thing that is wrong with the request.
 type FieldError struct {
-	// Code What is wrong; stable.
+	// Code What is wrong; stable, and explained at `/problems/` and this code.
 	//
 	// Example: maximum
 	Code string `json:"code"`
@@ -1192,7 +1192,7 @@ type Position string
 
 // Problem A problem document (RFC 9457).
 type Problem struct {
-	// Detail What happened this time.
+	// Detail What happened this time; for people.
 	//
 	// Example: The request does not keep to the contract.
 	Detail string `json:"detail"`
@@ -1210,12 +1210,12 @@ type Problem struct {
 	// Example: 400
 	Status int32 `json:"status"`
 
-	// Title The problem in a few words.
+	// Title The status in a few words.
 	//
 	// Example: Invalid request
 	Title string `json:"title"`
 
-	// Type Which problem it is; stable.
+	// Type Which problem it is; stable, and what programs go by. A reference, relative to the address of the request, to a page that says what happened and what to do.
 	//
 	// Example: /problems/invalid_request
 	Type string `json:"type"`
@@ -1581,20 +1581,26 @@ type DeleteAccountParams struct {
 	// Confirm The account's name, repeated.
 	Confirm string `form:"confirm" json:"confirm"`
 
-	// IfMatch Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // GetAccountParams defines parameters for GetAccount.
 type GetAccountParams struct {
-	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // UpdateAccountParams defines parameters for UpdateAccount.
 type UpdateAccountParams struct {
-	// IfMatch Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetAccountUsageParams defines parameters for GetAccountUsage.
+type GetAccountUsageParams struct {
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // CreateAccountParams defines parameters for CreateAccount.
@@ -1702,27 +1708,34 @@ type UploadImageParams struct {
 // UploadImageParamsFormat defines parameters for UploadImage.
 type UploadImageParamsFormat string
 
+// BulkUpdateImagesParams defines parameters for BulkUpdateImages.
+type BulkUpdateImagesParams struct {
+	// IdempotencyKey A value of your own, random and used for this one request, so that it can be repeated after a broken connection
+	// without being done twice. Kept for 24 hours.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // DeleteImageParams defines parameters for DeleteImage.
 type DeleteImageParams struct {
-	// IfMatch Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // GetImageParams defines parameters for GetImage.
 type GetImageParams struct {
-	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // UpdateImageParams defines parameters for UpdateImage.
 type UpdateImageParams struct {
-	// IfMatch Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // GetInstanceParams defines parameters for GetInstance.
 type GetInstanceParams struct {
-	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
@@ -1747,6 +1760,18 @@ type CreateUploadParams struct {
 	// IdempotencyKey A value of your own, random and used for this one request, so that it can be repeated after a broken connection
 	// without being done twice. Kept for 24 hours.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteUploadParams defines parameters for DeleteUpload.
+type DeleteUploadParams struct {
+	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetUploadParams defines parameters for GetUpload.
+type GetUploadParams struct {
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // AppendUploadParams defines parameters for AppendUpload.
@@ -1816,7 +1841,7 @@ type GetFileParams struct {
 	// Sig The link's signature.
 	Sig *string `form:"sig,omitempty" json:"sig,omitempty"`
 
-	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
@@ -1837,13 +1862,13 @@ type GetOEmbedParams struct {
 
 // GetContractJSONParams defines parameters for GetContractJSON.
 type GetContractJSONParams struct {
-	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // GetContractYAMLParams defines parameters for GetContractYAML.
 type GetContractYAMLParams struct {
-	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
@@ -1965,7 +1990,8 @@ type ClientInterface interface {
 
 	// GetAccount Show my account
 	//
-	// The account that the request is signed in as.
+	// The account that the request is signed in as, with its settings. Also a way to find out whether a session or a key
+	// still counts: a 401 says that it does not.
 	//
 	// Corresponds with GET /api/v1/account (the `GetAccount` operationId).
 	GetAccount(ctx context.Context, params *GetAccountParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1973,8 +1999,10 @@ type ClientInterface interface {
 	// UpdateAccountWithBody Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
-	// API key.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
+	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
+	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
+	// only, never an API key.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1984,8 +2012,10 @@ type ClientInterface interface {
 	// UpdateAccountWithApplicationMergePatchPlusJSONBody Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
-	// API key.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
+	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
+	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
+	// only, never an API key.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -1994,15 +2024,17 @@ type ClientInterface interface {
 
 	// GetAccountUsage Show what my account uses
 	//
-	// The bytes and pictures that the account holds, and how many bytes it may hold.
+	// The bytes and pictures that the account holds, and how many bytes it may hold. An upload that would go beyond that
+	// is refused with 403.
 	//
 	// Corresponds with GET /api/v1/account/usage (the `GetAccountUsage` operationId).
-	GetAccountUsage(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetAccountUsage(ctx context.Context, params *GetAccountUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAccountWithBody Register an account
 	//
-	// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-	// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+	// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+	// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+	// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 	//
 	// Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 	// of this API tells whether an email is registered.
@@ -2014,8 +2046,9 @@ type ClientInterface interface {
 
 	// CreateAccount Register an account
 	//
-	// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-	// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+	// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+	// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+	// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 	//
 	// Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 	// of this API tells whether an email is registered.
@@ -2027,22 +2060,25 @@ type ClientInterface interface {
 
 	// ListAccountImages List somebody's public pictures
 	//
-	// The public pictures of one account, newest first.
+	// The public pictures of one account, newest first, in pages; empty when there are none, and 404 when there is no such
+	// account. Needs no login. Its owner sees no more here: `GET /api/v1/images` lists pictures of every visibility.
 	//
 	// Corresponds with GET /api/v1/accounts/{name}/images (the `ListAccountImages` operationId).
 	ListAccountImages(ctx context.Context, name string, params *ListAccountImagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAPIKeys List my API keys
 	//
-	// The account's keys, newest first, without the keys themselves. Takes a session only.
+	// The account's keys, newest first: `prefix` to recognise each by, and when it was last used, but not the keys
+	// themselves. Takes a session only.
 	//
 	// Corresponds with GET /api/v1/api-keys (the `ListAPIKeys` operationId).
 	ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAPIKeyWithBody Make an API key
 	//
-	// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-	// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+	// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+	// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+	// cannot make a stronger one. An account has at most 100 keys (409).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2051,8 +2087,9 @@ type ClientInterface interface {
 
 	// CreateAPIKey Make an API key
 	//
-	// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-	// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+	// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+	// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+	// cannot make a stronger one. An account has at most 100 keys (409).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2069,30 +2106,35 @@ type ClientInterface interface {
 
 	// DeleteAPIKey Revoke an API key
 	//
-	// Revokes a key at once. Somebody else's key is not found.
+	// Revokes a key at once: whoever sends it gets a 401 from the next request on. The `id` is the one that
+	// `GET /api/v1/api-keys` tells, and not the key itself. Somebody else's key is not found. Takes a session only.
 	//
 	// Corresponds with DELETE /api/v1/api-keys/{id} (the `DeleteAPIKey` operationId).
 	DeleteAPIKey(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListFeed List public pictures
 	//
-	// Everybody's public pictures, newest first. Needs no login.
+	// Everybody's public pictures, newest first, in pages: send `next_cursor` as `cursor` until it is null. Needs no login.
 	//
 	// Corresponds with GET /api/v1/feed (the `ListFeed` operationId).
 	ListFeed(ctx context.Context, params *ListFeedParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListImages List my pictures
 	//
-	// One's own pictures of every visibility, sorted and filtered.
+	// One's own pictures of every visibility, sorted and filtered, in pages: the newest first unless `sort` and `order` say
+	// otherwise. Send `next_cursor` as `cursor`, with the same other parameters, until it is null. What is uploaded or
+	// deleted meanwhile shifts nothing.
 	//
 	// Corresponds with GET /api/v1/images (the `ListImages` operationId).
 	ListImages(ctx context.Context, params *ListImagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UploadImageWithBody Upload a picture
 	//
-	// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes; `readyz`
-	// says which of them this instance can read), either as the `file` field of a form or as the whole body. When it
-	// answers, the picture is safe on disk.
+	// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes;
+	// `GET /api/v1/instance` says which of them this instance can read, and how large they may be), either as the `file`
+	// field of a form or as the whole body. When it answers, the picture is safe on disk, and `url` is its link. A file
+	// that is no picture gets a 415, one that is too large a 413, one that is broken or has too many pixels a 422, and one
+	// that does not fit into the account a 403.
 	//
 	// Private metadata (where it was taken, serial numbers, embedded thumbnails) is removed without touching the
 	// pixels, unless `keep_metadata` says otherwise; orientation and the colour profile stay. The same bytes again from
@@ -2108,45 +2150,50 @@ type ClientInterface interface {
 
 	// BulkUpdateImagesWithBody Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-	// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility.
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+	// that the pictures are no longer there.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-	BulkUpdateImagesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	BulkUpdateImagesWithBody(ctx context.Context, params *BulkUpdateImagesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// BulkUpdateImages Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-	// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility.
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+	// that the pictures are no longer there.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-	BulkUpdateImages(ctx context.Context, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	BulkUpdateImages(ctx context.Context, params *BulkUpdateImagesParams, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteImage Delete a picture
 	//
-	// Deletes the picture; its links answer 410 from the next request on. Its bytes and every size of it are removed
-	// with the last picture that shares them.
+	// Deletes the picture, for good; its links answer 410 from the next request on. Its bytes and every size of it are
+	// removed with the last picture that shares them. Somebody else's picture is not found.
 	//
 	// Corresponds with DELETE /api/v1/images/{id} (the `DeleteImage` operationId).
 	DeleteImage(ctx context.Context, id ResourceID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetImage Show a picture's data
 	//
-	// The data of one picture: one's own of any visibility, anybody's that is public or unlisted. To a stranger a
-	// private picture looks like none. A deleted one answers 410.
+	// The data of one picture, with links to it in the usual sizes (`variants`): one's own of any visibility, anybody's
+	// that is public or unlisted, for which no login is needed. To a stranger a private picture looks like none (404). A
+	// deleted one answers 410.
 	//
 	// Corresponds with GET /api/v1/images/{id} (the `GetImage` operationId).
 	GetImage(ctx context.Context, id ResourceID, params *GetImageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateImageWithBody Change a picture's data
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels never change.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
+	// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
+	// else's picture is not found.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2155,7 +2202,9 @@ type ClientInterface interface {
 
 	// UpdateImageWithApplicationMergePatchPlusJSONBody Change a picture's data
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels never change.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
+	// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
+	// else's picture is not found.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -2164,8 +2213,9 @@ type ClientInterface interface {
 
 	// CreateImageLinkWithBody Get a link that opens a picture for a while
 	//
-	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-	// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+	// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+	// rotation of the instance's signing keys.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2174,8 +2224,9 @@ type ClientInterface interface {
 
 	// CreateImageLink Get a link that opens a picture for a while
 	//
-	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-	// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+	// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+	// rotation of the instance's signing keys.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2184,9 +2235,11 @@ type ClientInterface interface {
 
 	// CreateImageVariantsWithBody Get links to a picture's variants
 	//
-	// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-	// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-	// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+	// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+	// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+	// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+	// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+	// is a 400.
 	//
 	// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 	// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -2201,9 +2254,11 @@ type ClientInterface interface {
 
 	// CreateImageVariants Get links to a picture's variants
 	//
-	// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-	// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-	// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+	// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+	// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+	// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+	// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+	// is a 400.
 	//
 	// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 	// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -2226,23 +2281,24 @@ type ClientInterface interface {
 
 	// DeleteSessions Sign out everywhere
 	//
-	// Ends every session of the account, this one too. API keys stay.
+	// Ends every session of the account, this one too, and removes its cookie. API keys stay. Takes a session only.
 	//
 	// Corresponds with DELETE /api/v1/sessions (the `DeleteSessions` operationId).
 	DeleteSessions(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListSessions List my sessions
 	//
-	// Where the account is signed in, the most recently used first. Takes a session only.
+	// Where the account is signed in, the most recently used first, with the browser and the address. One that looks
+	// strange is ended by its `id`. Takes a session only.
 	//
 	// Corresponds with GET /api/v1/sessions (the `ListSessions` operationId).
 	ListSessions(ctx context.Context, params *ListSessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateSessionWithBody Sign in
 	//
-	// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-	// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-	// name and for each address.
+	// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+	// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+	// answer (401), after the same time. Attempts are limited for each name and for each address.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2251,9 +2307,9 @@ type ClientInterface interface {
 
 	// CreateSession Sign in
 	//
-	// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-	// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-	// name and for each address.
+	// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+	// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+	// answer (401), after the same time. Attempts are limited for each name and for each address.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2262,14 +2318,15 @@ type ClientInterface interface {
 
 	// DeleteCurrentSession Sign out
 	//
-	// Ends the session that the request carries.
+	// Ends the session that the request carries, and removes its cookie. Other sessions and API keys stay.
 	//
 	// Corresponds with DELETE /api/v1/sessions/current (the `DeleteCurrentSession` operationId).
 	DeleteCurrentSession(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteSession End one session
 	//
-	// Ends one session of the account, at once. Somebody else's session is not found.
+	// Ends one session of the account, at once: its browser is asked to sign in again. `GET /api/v1/sessions` has the ids.
+	// Somebody else's session is not found. Takes a session only.
 	//
 	// Corresponds with DELETE /api/v1/sessions/{id} (the `DeleteSession` operationId).
 	DeleteSession(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2306,10 +2363,11 @@ type ClientInterface interface {
 
 	// DeleteUpload Give an upload up
 	//
-	// Removes what has arrived. A picture that was made of it stays.
+	// Removes what has arrived, and makes room for another upload. A picture that was made of it stays. Somebody else's
+	// upload is not found, and neither is one that is gone already.
 	//
 	// Corresponds with DELETE /api/v1/uploads/{id} (the `DeleteUpload` operationId).
-	DeleteUpload(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteUpload(ctx context.Context, id ResourceID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetUpload Show how far an upload is
 	//
@@ -2317,7 +2375,7 @@ type ClientInterface interface {
 	// one that is complete or was removed.
 	//
 	// Corresponds with GET /api/v1/uploads/{id} (the `GetUpload` operationId).
-	GetUpload(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetUpload(ctx context.Context, id ResourceID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AppendUploadWithBody Send the next part
 	//
@@ -2365,21 +2423,23 @@ type ClientInterface interface {
 
 	// GetDocs This contract, to read and try
 	//
-	// Swagger UI, from files in the server itself.
+	// A page with every operation, to read, and to try with the session that the browser has or with an API key (Swagger UI,
+	// from files in the server itself).
 	//
 	// Corresponds with GET /docs (the `GetDocs` operationId).
 	GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetHealth Is the process alive
 	//
-	// Answers as long as the process can answer at all. Touches nothing else.
+	// Answers as long as the process can answer at all, and touches nothing else: for whoever restarts a server that hangs.
+	// Whether requests may be sent to it, `GET /readyz` says.
 	//
 	// Corresponds with GET /healthz (the `GetHealth` operationId).
 	GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetFile Get a picture
 	//
-	// The picture itself: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
+	// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
 	// the format: that of the original gives the original to the byte, another one the same picture in that format
 	// (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
 	// they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
@@ -2420,14 +2480,15 @@ type ClientInterface interface {
 
 	// GetContractYAML This contract, as YAML
 	//
-	// The file as it was written, with its comments.
+	// The file as it was written, with its comments, of the version that the server has. Clients are generated from it.
 	//
 	// Corresponds with GET /openapi.yaml (the `GetContractYAML` operationId).
 	GetContractYAML(ctx context.Context, params *GetContractYAMLParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetReadiness Can it do its work
 	//
-	// Really asks the database, and really writes, reads and removes a small file in the storage.
+	// Really asks the database, and really writes, reads and removes a small file in the storage: for whoever decides which
+	// server gets requests. It answers 503, and names what is failing, as long as it should get none.
 	//
 	// A full storage is not a reason to take an instance out of service, since everything but uploads goes on: it is
 	// `full` in a 200 whose `status` is `degraded`.
@@ -2457,7 +2518,8 @@ func (c *Client) DeleteAccount(ctx context.Context, params *DeleteAccountParams,
 
 // GetAccount Show my account
 //
-// The account that the request is signed in as.
+// The account that the request is signed in as, with its settings. Also a way to find out whether a session or a key
+// still counts: a 401 says that it does not.
 //
 // Corresponds with GET /api/v1/account (the `GetAccount` operationId).
 func (c *Client) GetAccount(ctx context.Context, params *GetAccountParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2475,8 +2537,10 @@ func (c *Client) GetAccount(ctx context.Context, params *GetAccountParams, reqEd
 // UpdateAccountWithBody Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
-// API key.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
+// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
+// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
+// only, never an API key.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2496,8 +2560,10 @@ func (c *Client) UpdateAccountWithBody(ctx context.Context, params *UpdateAccoun
 // UpdateAccountWithApplicationMergePatchPlusJSONBody Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
-// API key.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
+// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
+// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
+// only, never an API key.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -2516,11 +2582,12 @@ func (c *Client) UpdateAccountWithApplicationMergePatchPlusJSONBody(ctx context.
 
 // GetAccountUsage Show what my account uses
 //
-// The bytes and pictures that the account holds, and how many bytes it may hold.
+// The bytes and pictures that the account holds, and how many bytes it may hold. An upload that would go beyond that
+// is refused with 403.
 //
 // Corresponds with GET /api/v1/account/usage (the `GetAccountUsage` operationId).
-func (c *Client) GetAccountUsage(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetAccountUsageRequest(c.Server)
+func (c *Client) GetAccountUsage(ctx context.Context, params *GetAccountUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAccountUsageRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2533,8 +2600,9 @@ func (c *Client) GetAccountUsage(ctx context.Context, reqEditors ...RequestEdito
 
 // CreateAccountWithBody Register an account
 //
-// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 //
 // Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 // of this API tells whether an email is registered.
@@ -2556,8 +2624,9 @@ func (c *Client) CreateAccountWithBody(ctx context.Context, params *CreateAccoun
 
 // CreateAccount Register an account
 //
-// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 //
 // Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 // of this API tells whether an email is registered.
@@ -2579,7 +2648,8 @@ func (c *Client) CreateAccount(ctx context.Context, params *CreateAccountParams,
 
 // ListAccountImages List somebody's public pictures
 //
-// The public pictures of one account, newest first.
+// The public pictures of one account, newest first, in pages; empty when there are none, and 404 when there is no such
+// account. Needs no login. Its owner sees no more here: `GET /api/v1/images` lists pictures of every visibility.
 //
 // Corresponds with GET /api/v1/accounts/{name}/images (the `ListAccountImages` operationId).
 func (c *Client) ListAccountImages(ctx context.Context, name string, params *ListAccountImagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2596,7 +2666,8 @@ func (c *Client) ListAccountImages(ctx context.Context, name string, params *Lis
 
 // ListAPIKeys List my API keys
 //
-// The account's keys, newest first, without the keys themselves. Takes a session only.
+// The account's keys, newest first: `prefix` to recognise each by, and when it was last used, but not the keys
+// themselves. Takes a session only.
 //
 // Corresponds with GET /api/v1/api-keys (the `ListAPIKeys` operationId).
 func (c *Client) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2613,8 +2684,9 @@ func (c *Client) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, req
 
 // CreateAPIKeyWithBody Make an API key
 //
-// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+// cannot make a stronger one. An account has at most 100 keys (409).
 //
 // Takes any type of body and a specified content type.
 //
@@ -2633,8 +2705,9 @@ func (c *Client) CreateAPIKeyWithBody(ctx context.Context, params *CreateAPIKeyP
 
 // CreateAPIKey Make an API key
 //
-// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+// cannot make a stronger one. An account has at most 100 keys (409).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2671,7 +2744,8 @@ func (c *Client) DeleteCurrentAPIKey(ctx context.Context, reqEditors ...RequestE
 
 // DeleteAPIKey Revoke an API key
 //
-// Revokes a key at once. Somebody else's key is not found.
+// Revokes a key at once: whoever sends it gets a 401 from the next request on. The `id` is the one that
+// `GET /api/v1/api-keys` tells, and not the key itself. Somebody else's key is not found. Takes a session only.
 //
 // Corresponds with DELETE /api/v1/api-keys/{id} (the `DeleteAPIKey` operationId).
 func (c *Client) DeleteAPIKey(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2688,7 +2762,7 @@ func (c *Client) DeleteAPIKey(ctx context.Context, id ResourceID, reqEditors ...
 
 // ListFeed List public pictures
 //
-// Everybody's public pictures, newest first. Needs no login.
+// Everybody's public pictures, newest first, in pages: send `next_cursor` as `cursor` until it is null. Needs no login.
 //
 // Corresponds with GET /api/v1/feed (the `ListFeed` operationId).
 func (c *Client) ListFeed(ctx context.Context, params *ListFeedParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2705,7 +2779,9 @@ func (c *Client) ListFeed(ctx context.Context, params *ListFeedParams, reqEditor
 
 // ListImages List my pictures
 //
-// One's own pictures of every visibility, sorted and filtered.
+// One's own pictures of every visibility, sorted and filtered, in pages: the newest first unless `sort` and `order` say
+// otherwise. Send `next_cursor` as `cursor`, with the same other parameters, until it is null. What is uploaded or
+// deleted meanwhile shifts nothing.
 //
 // Corresponds with GET /api/v1/images (the `ListImages` operationId).
 func (c *Client) ListImages(ctx context.Context, params *ListImagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2722,9 +2798,11 @@ func (c *Client) ListImages(ctx context.Context, params *ListImagesParams, reqEd
 
 // UploadImageWithBody Upload a picture
 //
-// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes; `readyz`
-// says which of them this instance can read), either as the `file` field of a form or as the whole body. When it
-// answers, the picture is safe on disk.
+// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes;
+// `GET /api/v1/instance` says which of them this instance can read, and how large they may be), either as the `file`
+// field of a form or as the whole body. When it answers, the picture is safe on disk, and `url` is its link. A file
+// that is no picture gets a 415, one that is too large a 413, one that is broken or has too many pixels a 422, and one
+// that does not fit into the account a 403.
 //
 // Private metadata (where it was taken, serial numbers, embedded thumbnails) is removed without touching the
 // pixels, unless `keep_metadata` says otherwise; orientation and the colour profile stay. The same bytes again from
@@ -2750,15 +2828,16 @@ func (c *Client) UploadImageWithBody(ctx context.Context, params *UploadImagePar
 
 // BulkUpdateImagesWithBody Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility.
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+// that the pictures are no longer there.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-func (c *Client) BulkUpdateImagesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewBulkUpdateImagesRequestWithBody(c.Server, contentType, body)
+func (c *Client) BulkUpdateImagesWithBody(ctx context.Context, params *BulkUpdateImagesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBulkUpdateImagesRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2771,15 +2850,16 @@ func (c *Client) BulkUpdateImagesWithBody(ctx context.Context, contentType strin
 
 // BulkUpdateImages Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility.
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+// that the pictures are no longer there.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-func (c *Client) BulkUpdateImages(ctx context.Context, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewBulkUpdateImagesRequest(c.Server, body)
+func (c *Client) BulkUpdateImages(ctx context.Context, params *BulkUpdateImagesParams, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBulkUpdateImagesRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2792,8 +2872,8 @@ func (c *Client) BulkUpdateImages(ctx context.Context, body BulkUpdateImagesJSON
 
 // DeleteImage Delete a picture
 //
-// Deletes the picture; its links answer 410 from the next request on. Its bytes and every size of it are removed
-// with the last picture that shares them.
+// Deletes the picture, for good; its links answer 410 from the next request on. Its bytes and every size of it are
+// removed with the last picture that shares them. Somebody else's picture is not found.
 //
 // Corresponds with DELETE /api/v1/images/{id} (the `DeleteImage` operationId).
 func (c *Client) DeleteImage(ctx context.Context, id ResourceID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2810,8 +2890,9 @@ func (c *Client) DeleteImage(ctx context.Context, id ResourceID, params *DeleteI
 
 // GetImage Show a picture's data
 //
-// The data of one picture: one's own of any visibility, anybody's that is public or unlisted. To a stranger a
-// private picture looks like none. A deleted one answers 410.
+// The data of one picture, with links to it in the usual sizes (`variants`): one's own of any visibility, anybody's
+// that is public or unlisted, for which no login is needed. To a stranger a private picture looks like none (404). A
+// deleted one answers 410.
 //
 // Corresponds with GET /api/v1/images/{id} (the `GetImage` operationId).
 func (c *Client) GetImage(ctx context.Context, id ResourceID, params *GetImageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2828,7 +2909,9 @@ func (c *Client) GetImage(ctx context.Context, id ResourceID, params *GetImagePa
 
 // UpdateImageWithBody Change a picture's data
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels never change.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
+// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
+// else's picture is not found.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2847,7 +2930,9 @@ func (c *Client) UpdateImageWithBody(ctx context.Context, id ResourceID, params 
 
 // UpdateImageWithApplicationMergePatchPlusJSONBody Change a picture's data
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels never change.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
+// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
+// else's picture is not found.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -2866,8 +2951,9 @@ func (c *Client) UpdateImageWithApplicationMergePatchPlusJSONBody(ctx context.Co
 
 // CreateImageLinkWithBody Get a link that opens a picture for a while
 //
-// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+// rotation of the instance's signing keys.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2886,8 +2972,9 @@ func (c *Client) CreateImageLinkWithBody(ctx context.Context, id ResourceID, con
 
 // CreateImageLink Get a link that opens a picture for a while
 //
-// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+// rotation of the instance's signing keys.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2906,9 +2993,11 @@ func (c *Client) CreateImageLink(ctx context.Context, id ResourceID, body Create
 
 // CreateImageVariantsWithBody Get links to a picture's variants
 //
-// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+// is a 400.
 //
 // A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 // HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -2933,9 +3022,11 @@ func (c *Client) CreateImageVariantsWithBody(ctx context.Context, id ResourceID,
 
 // CreateImageVariants Get links to a picture's variants
 //
-// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+// is a 400.
 //
 // A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 // HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -2978,7 +3069,7 @@ func (c *Client) GetInstance(ctx context.Context, params *GetInstanceParams, req
 
 // DeleteSessions Sign out everywhere
 //
-// Ends every session of the account, this one too. API keys stay.
+// Ends every session of the account, this one too, and removes its cookie. API keys stay. Takes a session only.
 //
 // Corresponds with DELETE /api/v1/sessions (the `DeleteSessions` operationId).
 func (c *Client) DeleteSessions(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2995,7 +3086,8 @@ func (c *Client) DeleteSessions(ctx context.Context, reqEditors ...RequestEditor
 
 // ListSessions List my sessions
 //
-// Where the account is signed in, the most recently used first. Takes a session only.
+// Where the account is signed in, the most recently used first, with the browser and the address. One that looks
+// strange is ended by its `id`. Takes a session only.
 //
 // Corresponds with GET /api/v1/sessions (the `ListSessions` operationId).
 func (c *Client) ListSessions(ctx context.Context, params *ListSessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3012,9 +3104,9 @@ func (c *Client) ListSessions(ctx context.Context, params *ListSessionsParams, r
 
 // CreateSessionWithBody Sign in
 //
-// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-// name and for each address.
+// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+// answer (401), after the same time. Attempts are limited for each name and for each address.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3033,9 +3125,9 @@ func (c *Client) CreateSessionWithBody(ctx context.Context, params *CreateSessio
 
 // CreateSession Sign in
 //
-// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-// name and for each address.
+// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+// answer (401), after the same time. Attempts are limited for each name and for each address.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3054,7 +3146,7 @@ func (c *Client) CreateSession(ctx context.Context, params *CreateSessionParams,
 
 // DeleteCurrentSession Sign out
 //
-// Ends the session that the request carries.
+// Ends the session that the request carries, and removes its cookie. Other sessions and API keys stay.
 //
 // Corresponds with DELETE /api/v1/sessions/current (the `DeleteCurrentSession` operationId).
 func (c *Client) DeleteCurrentSession(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3071,7 +3163,8 @@ func (c *Client) DeleteCurrentSession(ctx context.Context, reqEditors ...Request
 
 // DeleteSession End one session
 //
-// Ends one session of the account, at once. Somebody else's session is not found.
+// Ends one session of the account, at once: its browser is asked to sign in again. `GET /api/v1/sessions` has the ids.
+// Somebody else's session is not found. Takes a session only.
 //
 // Corresponds with DELETE /api/v1/sessions/{id} (the `DeleteSession` operationId).
 func (c *Client) DeleteSession(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3138,11 +3231,12 @@ func (c *Client) CreateUpload(ctx context.Context, params *CreateUploadParams, b
 
 // DeleteUpload Give an upload up
 //
-// Removes what has arrived. A picture that was made of it stays.
+// Removes what has arrived, and makes room for another upload. A picture that was made of it stays. Somebody else's
+// upload is not found, and neither is one that is gone already.
 //
 // Corresponds with DELETE /api/v1/uploads/{id} (the `DeleteUpload` operationId).
-func (c *Client) DeleteUpload(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteUploadRequest(c.Server, id)
+func (c *Client) DeleteUpload(ctx context.Context, id ResourceID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteUploadRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3159,8 +3253,8 @@ func (c *Client) DeleteUpload(ctx context.Context, id ResourceID, reqEditors ...
 // one that is complete or was removed.
 //
 // Corresponds with GET /api/v1/uploads/{id} (the `GetUpload` operationId).
-func (c *Client) GetUpload(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetUploadRequest(c.Server, id)
+func (c *Client) GetUpload(ctx context.Context, id ResourceID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetUploadRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3247,7 +3341,8 @@ func (c *Client) CompleteUpload(ctx context.Context, id ResourceID, body Complet
 
 // GetDocs This contract, to read and try
 //
-// Swagger UI, from files in the server itself.
+// A page with every operation, to read, and to try with the session that the browser has or with an API key (Swagger UI,
+// from files in the server itself).
 //
 // Corresponds with GET /docs (the `GetDocs` operationId).
 func (c *Client) GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3264,7 +3359,8 @@ func (c *Client) GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 
 // GetHealth Is the process alive
 //
-// Answers as long as the process can answer at all. Touches nothing else.
+// Answers as long as the process can answer at all, and touches nothing else: for whoever restarts a server that hangs.
+// Whether requests may be sent to it, `GET /readyz` says.
 //
 // Corresponds with GET /healthz (the `GetHealth` operationId).
 func (c *Client) GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3281,7 +3377,7 @@ func (c *Client) GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (
 
 // GetFile Get a picture
 //
-// The picture itself: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
+// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
 // the format: that of the original gives the original to the byte, another one the same picture in that format
 // (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
 // they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
@@ -3352,7 +3448,7 @@ func (c *Client) GetContractJSON(ctx context.Context, params *GetContractJSONPar
 
 // GetContractYAML This contract, as YAML
 //
-// The file as it was written, with its comments.
+// The file as it was written, with its comments, of the version that the server has. Clients are generated from it.
 //
 // Corresponds with GET /openapi.yaml (the `GetContractYAML` operationId).
 func (c *Client) GetContractYAML(ctx context.Context, params *GetContractYAMLParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3369,7 +3465,8 @@ func (c *Client) GetContractYAML(ctx context.Context, params *GetContractYAMLPar
 
 // GetReadiness Can it do its work
 //
-// Really asks the database, and really writes, reads and removes a small file in the storage.
+// Really asks the database, and really writes, reads and removes a small file in the storage: for whoever decides which
+// server gets requests. It answers 503, and names what is failing, as long as it should get none.
 //
 // A full storage is not a reason to take an instance out of service, since everything but uploads goes on: it is
 // `full` in a 200 whose `status` is `degraded`.
@@ -3550,7 +3647,7 @@ func NewUpdateAccountRequestWithBody(server string, params *UpdateAccountParams,
 }
 
 // NewGetAccountUsageRequest constructs an http.Request for the GetAccountUsage method
-func NewGetAccountUsageRequest(server string) (*http.Request, error) {
+func NewGetAccountUsageRequest(server string, params *GetAccountUsageParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -3571,6 +3668,21 @@ func NewGetAccountUsageRequest(server string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -4233,18 +4345,18 @@ func NewUploadImageRequestWithBody(server string, params *UploadImageParams, con
 }
 
 // NewBulkUpdateImagesRequest calls the generic BulkUpdateImages builder with application/json body
-func NewBulkUpdateImagesRequest(server string, body BulkUpdateImagesJSONRequestBody) (*http.Request, error) {
+func NewBulkUpdateImagesRequest(server string, params *BulkUpdateImagesParams, body BulkUpdateImagesJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewBulkUpdateImagesRequestWithBody(server, "application/json", bodyReader)
+	return NewBulkUpdateImagesRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewBulkUpdateImagesRequestWithBody constructs an http.Request for the BulkUpdateImages method, with any body, and a specified content type
-func NewBulkUpdateImagesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewBulkUpdateImagesRequestWithBody(server string, params *BulkUpdateImagesParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -4268,6 +4380,21 @@ func NewBulkUpdateImagesRequestWithBody(server string, contentType string, body 
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -4833,7 +4960,7 @@ func NewCreateUploadRequestWithBody(server string, params *CreateUploadParams, c
 }
 
 // NewDeleteUploadRequest constructs an http.Request for the DeleteUpload method
-func NewDeleteUploadRequest(server string, id ResourceID) (*http.Request, error) {
+func NewDeleteUploadRequest(server string, id ResourceID, params *DeleteUploadParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4863,11 +4990,26 @@ func NewDeleteUploadRequest(server string, id ResourceID) (*http.Request, error)
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewGetUploadRequest constructs an http.Request for the GetUpload method
-func NewGetUploadRequest(server string, id ResourceID) (*http.Request, error) {
+func NewGetUploadRequest(server string, id ResourceID, params *GetUploadParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4895,6 +5037,21 @@ func NewGetUploadRequest(server string, id ResourceID) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -5595,7 +5752,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetAccountWithResponse Show my account
 	//
-	// The account that the request is signed in as.
+	// The account that the request is signed in as, with its settings. Also a way to find out whether a session or a key
+	// still counts: a 401 says that it does not.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5605,8 +5763,10 @@ type ClientWithResponsesInterface interface {
 	// UpdateAccountWithBodyWithResponse Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
-	// API key.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
+	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
+	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
+	// only, never an API key.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5616,8 +5776,10 @@ type ClientWithResponsesInterface interface {
 	// UpdateAccountWithApplicationMergePatchPlusJSONBodyWithResponse Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
-	// API key.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
+	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
+	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
+	// only, never an API key.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5626,17 +5788,19 @@ type ClientWithResponsesInterface interface {
 
 	// GetAccountUsageWithResponse Show what my account uses
 	//
-	// The bytes and pictures that the account holds, and how many bytes it may hold.
+	// The bytes and pictures that the account holds, and how many bytes it may hold. An upload that would go beyond that
+	// is refused with 403.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/account/usage (the `GetAccountUsage` operationId).
-	GetAccountUsageWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetAccountUsageResponse, error)
+	GetAccountUsageWithResponse(ctx context.Context, params *GetAccountUsageParams, reqEditors ...RequestEditorFn) (*GetAccountUsageResponse, error)
 
 	// CreateAccountWithBodyWithResponse Register an account
 	//
-	// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-	// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+	// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+	// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+	// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 	//
 	// Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 	// of this API tells whether an email is registered.
@@ -5648,8 +5812,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAccountWithResponse Register an account
 	//
-	// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-	// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+	// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+	// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+	// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 	//
 	// Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 	// of this API tells whether an email is registered.
@@ -5661,7 +5826,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListAccountImagesWithResponse List somebody's public pictures
 	//
-	// The public pictures of one account, newest first.
+	// The public pictures of one account, newest first, in pages; empty when there are none, and 404 when there is no such
+	// account. Needs no login. Its owner sees no more here: `GET /api/v1/images` lists pictures of every visibility.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5670,7 +5836,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListAPIKeysWithResponse List my API keys
 	//
-	// The account's keys, newest first, without the keys themselves. Takes a session only.
+	// The account's keys, newest first: `prefix` to recognise each by, and when it was last used, but not the keys
+	// themselves. Takes a session only.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5679,8 +5846,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAPIKeyWithBodyWithResponse Make an API key
 	//
-	// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-	// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+	// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+	// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+	// cannot make a stronger one. An account has at most 100 keys (409).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5689,8 +5857,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAPIKeyWithResponse Make an API key
 	//
-	// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-	// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+	// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+	// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+	// cannot make a stronger one. An account has at most 100 keys (409).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5709,7 +5878,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteAPIKeyWithResponse Revoke an API key
 	//
-	// Revokes a key at once. Somebody else's key is not found.
+	// Revokes a key at once: whoever sends it gets a 401 from the next request on. The `id` is the one that
+	// `GET /api/v1/api-keys` tells, and not the key itself. Somebody else's key is not found. Takes a session only.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5718,7 +5888,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListFeedWithResponse List public pictures
 	//
-	// Everybody's public pictures, newest first. Needs no login.
+	// Everybody's public pictures, newest first, in pages: send `next_cursor` as `cursor` until it is null. Needs no login.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5727,7 +5897,9 @@ type ClientWithResponsesInterface interface {
 
 	// ListImagesWithResponse List my pictures
 	//
-	// One's own pictures of every visibility, sorted and filtered.
+	// One's own pictures of every visibility, sorted and filtered, in pages: the newest first unless `sort` and `order` say
+	// otherwise. Send `next_cursor` as `cursor`, with the same other parameters, until it is null. What is uploaded or
+	// deleted meanwhile shifts nothing.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5736,9 +5908,11 @@ type ClientWithResponsesInterface interface {
 
 	// UploadImageWithBodyWithResponse Upload a picture
 	//
-	// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes; `readyz`
-	// says which of them this instance can read), either as the `file` field of a form or as the whole body. When it
-	// answers, the picture is safe on disk.
+	// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes;
+	// `GET /api/v1/instance` says which of them this instance can read, and how large they may be), either as the `file`
+	// field of a form or as the whole body. When it answers, the picture is safe on disk, and `url` is its link. A file
+	// that is no picture gets a 415, one that is too large a 413, one that is broken or has too many pixels a 422, and one
+	// that does not fit into the account a 403.
 	//
 	// Private metadata (where it was taken, serial numbers, embedded thumbnails) is removed without touching the
 	// pixels, unless `keep_metadata` says otherwise; orientation and the colour profile stay. The same bytes again from
@@ -5754,30 +5928,32 @@ type ClientWithResponsesInterface interface {
 
 	// BulkUpdateImagesWithBodyWithResponse Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-	// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility.
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+	// that the pictures are no longer there.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-	BulkUpdateImagesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error)
+	BulkUpdateImagesWithBodyWithResponse(ctx context.Context, params *BulkUpdateImagesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error)
 
 	// BulkUpdateImagesWithResponse Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-	// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility.
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+	// that the pictures are no longer there.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-	BulkUpdateImagesWithResponse(ctx context.Context, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error)
+	BulkUpdateImagesWithResponse(ctx context.Context, params *BulkUpdateImagesParams, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error)
 
 	// DeleteImageWithResponse Delete a picture
 	//
-	// Deletes the picture; its links answer 410 from the next request on. Its bytes and every size of it are removed
-	// with the last picture that shares them.
+	// Deletes the picture, for good; its links answer 410 from the next request on. Its bytes and every size of it are
+	// removed with the last picture that shares them. Somebody else's picture is not found.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5786,8 +5962,9 @@ type ClientWithResponsesInterface interface {
 
 	// GetImageWithResponse Show a picture's data
 	//
-	// The data of one picture: one's own of any visibility, anybody's that is public or unlisted. To a stranger a
-	// private picture looks like none. A deleted one answers 410.
+	// The data of one picture, with links to it in the usual sizes (`variants`): one's own of any visibility, anybody's
+	// that is public or unlisted, for which no login is needed. To a stranger a private picture looks like none (404). A
+	// deleted one answers 410.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5796,7 +5973,9 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateImageWithBodyWithResponse Change a picture's data
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels never change.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
+	// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
+	// else's picture is not found.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5805,7 +5984,9 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse Change a picture's data
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels never change.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
+	// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
+	// else's picture is not found.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5814,8 +5995,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateImageLinkWithBodyWithResponse Get a link that opens a picture for a while
 	//
-	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-	// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+	// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+	// rotation of the instance's signing keys.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5824,8 +6006,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateImageLinkWithResponse Get a link that opens a picture for a while
 	//
-	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-	// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+	// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+	// rotation of the instance's signing keys.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5834,9 +6017,11 @@ type ClientWithResponsesInterface interface {
 
 	// CreateImageVariantsWithBodyWithResponse Get links to a picture's variants
 	//
-	// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-	// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-	// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+	// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+	// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+	// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+	// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+	// is a 400.
 	//
 	// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 	// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -5851,9 +6036,11 @@ type ClientWithResponsesInterface interface {
 
 	// CreateImageVariantsWithResponse Get links to a picture's variants
 	//
-	// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-	// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-	// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+	// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+	// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+	// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+	// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+	// is a 400.
 	//
 	// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 	// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -5878,7 +6065,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteSessionsWithResponse Sign out everywhere
 	//
-	// Ends every session of the account, this one too. API keys stay.
+	// Ends every session of the account, this one too, and removes its cookie. API keys stay. Takes a session only.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5887,7 +6074,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListSessionsWithResponse List my sessions
 	//
-	// Where the account is signed in, the most recently used first. Takes a session only.
+	// Where the account is signed in, the most recently used first, with the browser and the address. One that looks
+	// strange is ended by its `id`. Takes a session only.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5896,9 +6084,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateSessionWithBodyWithResponse Sign in
 	//
-	// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-	// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-	// name and for each address.
+	// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+	// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+	// answer (401), after the same time. Attempts are limited for each name and for each address.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5907,9 +6095,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateSessionWithResponse Sign in
 	//
-	// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-	// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-	// name and for each address.
+	// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+	// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+	// answer (401), after the same time. Attempts are limited for each name and for each address.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5918,7 +6106,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteCurrentSessionWithResponse Sign out
 	//
-	// Ends the session that the request carries.
+	// Ends the session that the request carries, and removes its cookie. Other sessions and API keys stay.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5927,7 +6115,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteSessionWithResponse End one session
 	//
-	// Ends one session of the account, at once. Somebody else's session is not found.
+	// Ends one session of the account, at once: its browser is asked to sign in again. `GET /api/v1/sessions` has the ids.
+	// Somebody else's session is not found. Takes a session only.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5966,12 +6155,13 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteUploadWithResponse Give an upload up
 	//
-	// Removes what has arrived. A picture that was made of it stays.
+	// Removes what has arrived, and makes room for another upload. A picture that was made of it stays. Somebody else's
+	// upload is not found, and neither is one that is gone already.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api/v1/uploads/{id} (the `DeleteUpload` operationId).
-	DeleteUploadWithResponse(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*DeleteUploadResponse, error)
+	DeleteUploadWithResponse(ctx context.Context, id ResourceID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*DeleteUploadResponse, error)
 
 	// GetUploadWithResponse Show how far an upload is
 	//
@@ -5981,7 +6171,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/uploads/{id} (the `GetUpload` operationId).
-	GetUploadWithResponse(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*GetUploadResponse, error)
+	GetUploadWithResponse(ctx context.Context, id ResourceID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*GetUploadResponse, error)
 
 	// AppendUploadWithBodyWithResponse Send the next part
 	//
@@ -6029,7 +6219,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetDocsWithResponse This contract, to read and try
 	//
-	// Swagger UI, from files in the server itself.
+	// A page with every operation, to read, and to try with the session that the browser has or with an API key (Swagger UI,
+	// from files in the server itself).
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6038,7 +6229,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetHealthWithResponse Is the process alive
 	//
-	// Answers as long as the process can answer at all. Touches nothing else.
+	// Answers as long as the process can answer at all, and touches nothing else: for whoever restarts a server that hangs.
+	// Whether requests may be sent to it, `GET /readyz` says.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6047,7 +6239,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetFileWithResponse Get a picture
 	//
-	// The picture itself: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
+	// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
 	// the format: that of the original gives the original to the byte, another one the same picture in that format
 	// (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
 	// they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
@@ -6094,7 +6286,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetContractYAMLWithResponse This contract, as YAML
 	//
-	// The file as it was written, with its comments.
+	// The file as it was written, with its comments, of the version that the server has. Clients are generated from it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6103,7 +6295,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetReadinessWithResponse Can it do its work
 	//
-	// Really asks the database, and really writes, reads and removes a small file in the storage.
+	// Really asks the database, and really writes, reads and removes a small file in the storage: for whoever decides which
+	// server gets requests. It answers 503, and names what is failing, as long as it should get none.
 	//
 	// A full storage is not a reason to take an instance out of service, since everything but uploads goes on: it is
 	// `full` in a 200 whose `status` is `degraded`.
@@ -6112,6 +6305,12 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /readyz (the `GetReadiness` operationId).
 	GetReadinessWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetReadinessResponse, error)
+}
+
+// DeleteAccountResponse400Headers the declared response headers of an HTTP 400 response for DeleteAccount
+type DeleteAccountResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // DeleteAccountResponse401Headers the declared response headers of an HTTP 401 response for DeleteAccount
@@ -6131,6 +6330,7 @@ type DeleteAccountResponse403Headers struct {
 type DeleteAccountResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteAccountResponse412Headers the declared response headers of an HTTP 412 response for DeleteAccount
@@ -6146,6 +6346,12 @@ type DeleteAccountResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteAccountResponse500Headers the declared response headers of an HTTP 500 response for DeleteAccount
+type DeleteAccountResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteAccountResponse503Headers the declared response headers of an HTTP 503 response for DeleteAccount
 type DeleteAccountResponse503Headers struct {
 	RateLimit       *string
@@ -6155,12 +6361,16 @@ type DeleteAccountResponse503Headers struct {
 
 // DeleteAccountResponse507Headers the declared response headers of an HTTP 507 response for DeleteAccount
 type DeleteAccountResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteAccountResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteAccount
 type DeleteAccountResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteAccountResponse struct {
@@ -6186,6 +6396,8 @@ type DeleteAccountResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteAccountResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteAccountResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
@@ -6196,6 +6408,8 @@ type DeleteAccountResponse struct {
 	Headers412 *DeleteAccountResponse412Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteAccountResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteAccountResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteAccountResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -6293,6 +6507,12 @@ type GetAccountResponse304Headers struct {
 	ETag *string
 }
 
+// GetAccountResponse400Headers the declared response headers of an HTTP 400 response for GetAccount
+type GetAccountResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetAccountResponse401Headers the declared response headers of an HTTP 401 response for GetAccount
 type GetAccountResponse401Headers struct {
 	RateLimit       *string
@@ -6313,6 +6533,12 @@ type GetAccountResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetAccountResponse500Headers the declared response headers of an HTTP 500 response for GetAccount
+type GetAccountResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetAccountResponse503Headers the declared response headers of an HTTP 503 response for GetAccount
 type GetAccountResponse503Headers struct {
 	RateLimit       *string
@@ -6322,7 +6548,9 @@ type GetAccountResponse503Headers struct {
 
 // GetAccountResponseDefaultHeaders the declared response headers of an HTTP default response for GetAccount
 type GetAccountResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetAccountResponse struct {
@@ -6348,12 +6576,16 @@ type GetAccountResponse struct {
 	Headers200 *GetAccountResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetAccountResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetAccountResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetAccountResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *GetAccountResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetAccountResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetAccountResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetAccountResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -6436,6 +6668,12 @@ type UpdateAccountResponse200Headers struct {
 	RateLimitPolicy *string
 }
 
+// UpdateAccountResponse400Headers the declared response headers of an HTTP 400 response for UpdateAccount
+type UpdateAccountResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UpdateAccountResponse401Headers the declared response headers of an HTTP 401 response for UpdateAccount
 type UpdateAccountResponse401Headers struct {
 	RateLimit       *string
@@ -6449,14 +6687,33 @@ type UpdateAccountResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
-// UpdateAccountResponse409Headers the declared response headers of an HTTP 409 response for UpdateAccount
-type UpdateAccountResponse409Headers struct {
+// UpdateAccountResponse408Headers the declared response headers of an HTTP 408 response for UpdateAccount
+type UpdateAccountResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
 
+// UpdateAccountResponse409Headers the declared response headers of an HTTP 409 response for UpdateAccount
+type UpdateAccountResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
 // UpdateAccountResponse412Headers the declared response headers of an HTTP 412 response for UpdateAccount
 type UpdateAccountResponse412Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// UpdateAccountResponse413Headers the declared response headers of an HTTP 413 response for UpdateAccount
+type UpdateAccountResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// UpdateAccountResponse415Headers the declared response headers of an HTTP 415 response for UpdateAccount
+type UpdateAccountResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -6468,6 +6725,12 @@ type UpdateAccountResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// UpdateAccountResponse500Headers the declared response headers of an HTTP 500 response for UpdateAccount
+type UpdateAccountResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UpdateAccountResponse503Headers the declared response headers of an HTTP 503 response for UpdateAccount
 type UpdateAccountResponse503Headers struct {
 	RateLimit       *string
@@ -6477,12 +6740,16 @@ type UpdateAccountResponse503Headers struct {
 
 // UpdateAccountResponse507Headers the declared response headers of an HTTP 507 response for UpdateAccount
 type UpdateAccountResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // UpdateAccountResponseDefaultHeaders the declared response headers of an HTTP default response for UpdateAccount
 type UpdateAccountResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type UpdateAccountResponse struct {
@@ -6518,16 +6785,26 @@ type UpdateAccountResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *UpdateAccountResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *UpdateAccountResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *UpdateAccountResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *UpdateAccountResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateAccountResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdateAccountResponse409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *UpdateAccountResponse412Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *UpdateAccountResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *UpdateAccountResponse415Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *UpdateAccountResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *UpdateAccountResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *UpdateAccountResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -6635,6 +6912,22 @@ func (r UpdateAccountResponse) ContentType() string {
 	return ""
 }
 
+// GetAccountUsageResponse200Headers the declared response headers of an HTTP 200 response for GetAccountUsage
+type GetAccountUsageResponse200Headers struct {
+	ETag *string
+}
+
+// GetAccountUsageResponse304Headers the declared response headers of an HTTP 304 response for GetAccountUsage
+type GetAccountUsageResponse304Headers struct {
+	ETag *string
+}
+
+// GetAccountUsageResponse400Headers the declared response headers of an HTTP 400 response for GetAccountUsage
+type GetAccountUsageResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetAccountUsageResponse401Headers the declared response headers of an HTTP 401 response for GetAccountUsage
 type GetAccountUsageResponse401Headers struct {
 	RateLimit       *string
@@ -6655,6 +6948,12 @@ type GetAccountUsageResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetAccountUsageResponse500Headers the declared response headers of an HTTP 500 response for GetAccountUsage
+type GetAccountUsageResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetAccountUsageResponse503Headers the declared response headers of an HTTP 503 response for GetAccountUsage
 type GetAccountUsageResponse503Headers struct {
 	RateLimit       *string
@@ -6664,7 +6963,9 @@ type GetAccountUsageResponse503Headers struct {
 
 // GetAccountUsageResponseDefaultHeaders the declared response headers of an HTTP default response for GetAccountUsage
 type GetAccountUsageResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetAccountUsageResponse struct {
@@ -6686,12 +6987,20 @@ type GetAccountUsageResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetAccountUsageResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetAccountUsageResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetAccountUsageResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetAccountUsageResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *GetAccountUsageResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetAccountUsageResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetAccountUsageResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetAccountUsageResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -6775,14 +7084,45 @@ type CreateAccountResponse201Headers struct {
 	RateLimitPolicy *string
 }
 
+// CreateAccountResponse400Headers the declared response headers of an HTTP 400 response for CreateAccount
+type CreateAccountResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateAccountResponse403Headers the declared response headers of an HTTP 403 response for CreateAccount
 type CreateAccountResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
 
+// CreateAccountResponse408Headers the declared response headers of an HTTP 408 response for CreateAccount
+type CreateAccountResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateAccountResponse409Headers the declared response headers of an HTTP 409 response for CreateAccount
 type CreateAccountResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+// CreateAccountResponse413Headers the declared response headers of an HTTP 413 response for CreateAccount
+type CreateAccountResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateAccountResponse415Headers the declared response headers of an HTTP 415 response for CreateAccount
+type CreateAccountResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateAccountResponse422Headers the declared response headers of an HTTP 422 response for CreateAccount
+type CreateAccountResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -6794,6 +7134,12 @@ type CreateAccountResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// CreateAccountResponse500Headers the declared response headers of an HTTP 500 response for CreateAccount
+type CreateAccountResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateAccountResponse503Headers the declared response headers of an HTTP 503 response for CreateAccount
 type CreateAccountResponse503Headers struct {
 	RateLimit       *string
@@ -6803,12 +7149,16 @@ type CreateAccountResponse503Headers struct {
 
 // CreateAccountResponse507Headers the declared response headers of an HTTP 507 response for CreateAccount
 type CreateAccountResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CreateAccountResponseDefaultHeaders the declared response headers of an HTTP default response for CreateAccount
 type CreateAccountResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CreateAccountResponse struct {
@@ -6842,12 +7192,24 @@ type CreateAccountResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateAccountResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateAccountResponse400Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateAccountResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateAccountResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateAccountResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateAccountResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateAccountResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreateAccountResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateAccountResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateAccountResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateAccountResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -6950,11 +7312,23 @@ func (r CreateAccountResponse) ContentType() string {
 	return ""
 }
 
+// ListAccountImagesResponse400Headers the declared response headers of an HTTP 400 response for ListAccountImages
+type ListAccountImagesResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListAccountImagesResponse429Headers the declared response headers of an HTTP 429 response for ListAccountImages
 type ListAccountImagesResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// ListAccountImagesResponse500Headers the declared response headers of an HTTP 500 response for ListAccountImages
+type ListAccountImagesResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // ListAccountImagesResponse503Headers the declared response headers of an HTTP 503 response for ListAccountImages
@@ -6966,7 +7340,9 @@ type ListAccountImagesResponse503Headers struct {
 
 // ListAccountImagesResponseDefaultHeaders the declared response headers of an HTTP default response for ListAccountImages
 type ListAccountImagesResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type ListAccountImagesResponse struct {
@@ -6986,8 +7362,12 @@ type ListAccountImagesResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListAccountImagesResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListAccountImagesResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListAccountImagesResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListAccountImagesResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -7058,6 +7438,12 @@ func (r ListAccountImagesResponse) ContentType() string {
 	return ""
 }
 
+// ListAPIKeysResponse400Headers the declared response headers of an HTTP 400 response for ListAPIKeys
+type ListAPIKeysResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListAPIKeysResponse401Headers the declared response headers of an HTTP 401 response for ListAPIKeys
 type ListAPIKeysResponse401Headers struct {
 	RateLimit       *string
@@ -7078,6 +7464,12 @@ type ListAPIKeysResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// ListAPIKeysResponse500Headers the declared response headers of an HTTP 500 response for ListAPIKeys
+type ListAPIKeysResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListAPIKeysResponse503Headers the declared response headers of an HTTP 503 response for ListAPIKeys
 type ListAPIKeysResponse503Headers struct {
 	RateLimit       *string
@@ -7087,7 +7479,9 @@ type ListAPIKeysResponse503Headers struct {
 
 // ListAPIKeysResponseDefaultHeaders the declared response headers of an HTTP default response for ListAPIKeys
 type ListAPIKeysResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type ListAPIKeysResponse struct {
@@ -7109,12 +7503,16 @@ type ListAPIKeysResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListAPIKeysResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *ListAPIKeysResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListAPIKeysResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListAPIKeysResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListAPIKeysResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListAPIKeysResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -7195,6 +7593,12 @@ type CreateAPIKeyResponse201Headers struct {
 	Location *string
 }
 
+// CreateAPIKeyResponse400Headers the declared response headers of an HTTP 400 response for CreateAPIKey
+type CreateAPIKeyResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateAPIKeyResponse401Headers the declared response headers of an HTTP 401 response for CreateAPIKey
 type CreateAPIKeyResponse401Headers struct {
 	RateLimit       *string
@@ -7208,8 +7612,33 @@ type CreateAPIKeyResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// CreateAPIKeyResponse408Headers the declared response headers of an HTTP 408 response for CreateAPIKey
+type CreateAPIKeyResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateAPIKeyResponse409Headers the declared response headers of an HTTP 409 response for CreateAPIKey
 type CreateAPIKeyResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+// CreateAPIKeyResponse413Headers the declared response headers of an HTTP 413 response for CreateAPIKey
+type CreateAPIKeyResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateAPIKeyResponse415Headers the declared response headers of an HTTP 415 response for CreateAPIKey
+type CreateAPIKeyResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateAPIKeyResponse422Headers the declared response headers of an HTTP 422 response for CreateAPIKey
+type CreateAPIKeyResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -7221,6 +7650,12 @@ type CreateAPIKeyResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// CreateAPIKeyResponse500Headers the declared response headers of an HTTP 500 response for CreateAPIKey
+type CreateAPIKeyResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateAPIKeyResponse503Headers the declared response headers of an HTTP 503 response for CreateAPIKey
 type CreateAPIKeyResponse503Headers struct {
 	RateLimit       *string
@@ -7230,12 +7665,16 @@ type CreateAPIKeyResponse503Headers struct {
 
 // CreateAPIKeyResponse507Headers the declared response headers of an HTTP 507 response for CreateAPIKey
 type CreateAPIKeyResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CreateAPIKeyResponseDefaultHeaders the declared response headers of an HTTP default response for CreateAPIKey
 type CreateAPIKeyResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CreateAPIKeyResponse struct {
@@ -7271,14 +7710,26 @@ type CreateAPIKeyResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateAPIKeyResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateAPIKeyResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateAPIKeyResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateAPIKeyResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateAPIKeyResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateAPIKeyResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateAPIKeyResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateAPIKeyResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreateAPIKeyResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateAPIKeyResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateAPIKeyResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateAPIKeyResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -7386,6 +7837,12 @@ func (r CreateAPIKeyResponse) ContentType() string {
 	return ""
 }
 
+// DeleteCurrentAPIKeyResponse400Headers the declared response headers of an HTTP 400 response for DeleteCurrentAPIKey
+type DeleteCurrentAPIKeyResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteCurrentAPIKeyResponse401Headers the declared response headers of an HTTP 401 response for DeleteCurrentAPIKey
 type DeleteCurrentAPIKeyResponse401Headers struct {
 	RateLimit       *string
@@ -7406,6 +7863,12 @@ type DeleteCurrentAPIKeyResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteCurrentAPIKeyResponse500Headers the declared response headers of an HTTP 500 response for DeleteCurrentAPIKey
+type DeleteCurrentAPIKeyResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteCurrentAPIKeyResponse503Headers the declared response headers of an HTTP 503 response for DeleteCurrentAPIKey
 type DeleteCurrentAPIKeyResponse503Headers struct {
 	RateLimit       *string
@@ -7415,12 +7878,16 @@ type DeleteCurrentAPIKeyResponse503Headers struct {
 
 // DeleteCurrentAPIKeyResponse507Headers the declared response headers of an HTTP 507 response for DeleteCurrentAPIKey
 type DeleteCurrentAPIKeyResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteCurrentAPIKeyResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteCurrentAPIKey
 type DeleteCurrentAPIKeyResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteCurrentAPIKeyResponse struct {
@@ -7444,12 +7911,16 @@ type DeleteCurrentAPIKeyResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteCurrentAPIKeyResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteCurrentAPIKeyResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteCurrentAPIKeyResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteCurrentAPIKeyResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteCurrentAPIKeyResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteCurrentAPIKeyResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -7532,6 +8003,12 @@ func (r DeleteCurrentAPIKeyResponse) ContentType() string {
 	return ""
 }
 
+// DeleteAPIKeyResponse400Headers the declared response headers of an HTTP 400 response for DeleteAPIKey
+type DeleteAPIKeyResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteAPIKeyResponse401Headers the declared response headers of an HTTP 401 response for DeleteAPIKey
 type DeleteAPIKeyResponse401Headers struct {
 	RateLimit       *string
@@ -7552,6 +8029,12 @@ type DeleteAPIKeyResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteAPIKeyResponse500Headers the declared response headers of an HTTP 500 response for DeleteAPIKey
+type DeleteAPIKeyResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteAPIKeyResponse503Headers the declared response headers of an HTTP 503 response for DeleteAPIKey
 type DeleteAPIKeyResponse503Headers struct {
 	RateLimit       *string
@@ -7561,12 +8044,16 @@ type DeleteAPIKeyResponse503Headers struct {
 
 // DeleteAPIKeyResponse507Headers the declared response headers of an HTTP 507 response for DeleteAPIKey
 type DeleteAPIKeyResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteAPIKeyResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteAPIKey
 type DeleteAPIKeyResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteAPIKeyResponse struct {
@@ -7590,12 +8077,16 @@ type DeleteAPIKeyResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteAPIKeyResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteAPIKeyResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteAPIKeyResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteAPIKeyResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteAPIKeyResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteAPIKeyResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -7678,11 +8169,23 @@ func (r DeleteAPIKeyResponse) ContentType() string {
 	return ""
 }
 
+// ListFeedResponse400Headers the declared response headers of an HTTP 400 response for ListFeed
+type ListFeedResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListFeedResponse429Headers the declared response headers of an HTTP 429 response for ListFeed
 type ListFeedResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// ListFeedResponse500Headers the declared response headers of an HTTP 500 response for ListFeed
+type ListFeedResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // ListFeedResponse503Headers the declared response headers of an HTTP 503 response for ListFeed
@@ -7694,7 +8197,9 @@ type ListFeedResponse503Headers struct {
 
 // ListFeedResponseDefaultHeaders the declared response headers of an HTTP default response for ListFeed
 type ListFeedResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type ListFeedResponse struct {
@@ -7712,8 +8217,12 @@ type ListFeedResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListFeedResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListFeedResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListFeedResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListFeedResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -7779,6 +8288,12 @@ func (r ListFeedResponse) ContentType() string {
 	return ""
 }
 
+// ListImagesResponse400Headers the declared response headers of an HTTP 400 response for ListImages
+type ListImagesResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListImagesResponse401Headers the declared response headers of an HTTP 401 response for ListImages
 type ListImagesResponse401Headers struct {
 	RateLimit       *string
@@ -7799,6 +8314,12 @@ type ListImagesResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// ListImagesResponse500Headers the declared response headers of an HTTP 500 response for ListImages
+type ListImagesResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListImagesResponse503Headers the declared response headers of an HTTP 503 response for ListImages
 type ListImagesResponse503Headers struct {
 	RateLimit       *string
@@ -7808,7 +8329,9 @@ type ListImagesResponse503Headers struct {
 
 // ListImagesResponseDefaultHeaders the declared response headers of an HTTP default response for ListImages
 type ListImagesResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type ListImagesResponse struct {
@@ -7830,12 +8353,16 @@ type ListImagesResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListImagesResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *ListImagesResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListImagesResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListImagesResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListImagesResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListImagesResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -7922,6 +8449,12 @@ type UploadImageResponse201Headers struct {
 	Location *string
 }
 
+// UploadImageResponse400Headers the declared response headers of an HTTP 400 response for UploadImage
+type UploadImageResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UploadImageResponse401Headers the declared response headers of an HTTP 401 response for UploadImage
 type UploadImageResponse401Headers struct {
 	RateLimit       *string
@@ -7935,8 +8468,33 @@ type UploadImageResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// UploadImageResponse408Headers the declared response headers of an HTTP 408 response for UploadImage
+type UploadImageResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UploadImageResponse409Headers the declared response headers of an HTTP 409 response for UploadImage
 type UploadImageResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+// UploadImageResponse413Headers the declared response headers of an HTTP 413 response for UploadImage
+type UploadImageResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// UploadImageResponse415Headers the declared response headers of an HTTP 415 response for UploadImage
+type UploadImageResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// UploadImageResponse422Headers the declared response headers of an HTTP 422 response for UploadImage
+type UploadImageResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -7948,6 +8506,12 @@ type UploadImageResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// UploadImageResponse500Headers the declared response headers of an HTTP 500 response for UploadImage
+type UploadImageResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UploadImageResponse503Headers the declared response headers of an HTTP 503 response for UploadImage
 type UploadImageResponse503Headers struct {
 	RateLimit       *string
@@ -7957,12 +8521,16 @@ type UploadImageResponse503Headers struct {
 
 // UploadImageResponse507Headers the declared response headers of an HTTP 507 response for UploadImage
 type UploadImageResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // UploadImageResponseDefaultHeaders the declared response headers of an HTTP default response for UploadImage
 type UploadImageResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type UploadImageResponse struct {
@@ -8002,14 +8570,26 @@ type UploadImageResponse struct {
 	Headers200 *UploadImageResponse200Headers
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *UploadImageResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *UploadImageResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *UploadImageResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *UploadImageResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UploadImageResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UploadImageResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *UploadImageResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *UploadImageResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *UploadImageResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *UploadImageResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *UploadImageResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *UploadImageResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -8122,6 +8702,12 @@ func (r UploadImageResponse) ContentType() string {
 	return ""
 }
 
+// BulkUpdateImagesResponse400Headers the declared response headers of an HTTP 400 response for BulkUpdateImages
+type BulkUpdateImagesResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // BulkUpdateImagesResponse401Headers the declared response headers of an HTTP 401 response for BulkUpdateImages
 type BulkUpdateImagesResponse401Headers struct {
 	RateLimit       *string
@@ -8135,11 +8721,48 @@ type BulkUpdateImagesResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// BulkUpdateImagesResponse408Headers the declared response headers of an HTTP 408 response for BulkUpdateImages
+type BulkUpdateImagesResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// BulkUpdateImagesResponse409Headers the declared response headers of an HTTP 409 response for BulkUpdateImages
+type BulkUpdateImagesResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+// BulkUpdateImagesResponse413Headers the declared response headers of an HTTP 413 response for BulkUpdateImages
+type BulkUpdateImagesResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// BulkUpdateImagesResponse415Headers the declared response headers of an HTTP 415 response for BulkUpdateImages
+type BulkUpdateImagesResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// BulkUpdateImagesResponse422Headers the declared response headers of an HTTP 422 response for BulkUpdateImages
+type BulkUpdateImagesResponse422Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // BulkUpdateImagesResponse429Headers the declared response headers of an HTTP 429 response for BulkUpdateImages
 type BulkUpdateImagesResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// BulkUpdateImagesResponse500Headers the declared response headers of an HTTP 500 response for BulkUpdateImages
+type BulkUpdateImagesResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // BulkUpdateImagesResponse503Headers the declared response headers of an HTTP 503 response for BulkUpdateImages
@@ -8151,12 +8774,16 @@ type BulkUpdateImagesResponse503Headers struct {
 
 // BulkUpdateImagesResponse507Headers the declared response headers of an HTTP 507 response for BulkUpdateImages
 type BulkUpdateImagesResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // BulkUpdateImagesResponseDefaultHeaders the declared response headers of an HTTP default response for BulkUpdateImages
 type BulkUpdateImagesResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type BulkUpdateImagesResponse struct {
@@ -8172,10 +8799,14 @@ type BulkUpdateImagesResponse struct {
 	ApplicationProblemJSON403 *ForbiddenProblem
 	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
 	ApplicationProblemJSON408 *TimeoutProblem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *ConflictProblem
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *TooLargeProblem
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedProblem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *UnprocessableProblem
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *RateLimitedProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -8186,12 +8817,26 @@ type BulkUpdateImagesResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *BulkUpdateImagesResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *BulkUpdateImagesResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *BulkUpdateImagesResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *BulkUpdateImagesResponse408Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *BulkUpdateImagesResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *BulkUpdateImagesResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *BulkUpdateImagesResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *BulkUpdateImagesResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *BulkUpdateImagesResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *BulkUpdateImagesResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *BulkUpdateImagesResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -8225,6 +8870,11 @@ func (r BulkUpdateImagesResponse) GetApplicationProblemJSON408() *TimeoutProblem
 	return r.ApplicationProblemJSON408
 }
 
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r BulkUpdateImagesResponse) GetApplicationProblemJSON409() *ConflictProblem {
+	return r.ApplicationProblemJSON409
+}
+
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
 func (r BulkUpdateImagesResponse) GetApplicationProblemJSON413() *TooLargeProblem {
 	return r.ApplicationProblemJSON413
@@ -8233,6 +8883,11 @@ func (r BulkUpdateImagesResponse) GetApplicationProblemJSON413() *TooLargeProble
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r BulkUpdateImagesResponse) GetApplicationProblemJSON415() *UnsupportedProblem {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r BulkUpdateImagesResponse) GetApplicationProblemJSON422() *UnprocessableProblem {
+	return r.ApplicationProblemJSON422
 }
 
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
@@ -8289,6 +8944,12 @@ func (r BulkUpdateImagesResponse) ContentType() string {
 	return ""
 }
 
+// DeleteImageResponse400Headers the declared response headers of an HTTP 400 response for DeleteImage
+type DeleteImageResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteImageResponse401Headers the declared response headers of an HTTP 401 response for DeleteImage
 type DeleteImageResponse401Headers struct {
 	RateLimit       *string
@@ -8315,6 +8976,12 @@ type DeleteImageResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteImageResponse500Headers the declared response headers of an HTTP 500 response for DeleteImage
+type DeleteImageResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteImageResponse503Headers the declared response headers of an HTTP 503 response for DeleteImage
 type DeleteImageResponse503Headers struct {
 	RateLimit       *string
@@ -8324,12 +8991,16 @@ type DeleteImageResponse503Headers struct {
 
 // DeleteImageResponse507Headers the declared response headers of an HTTP 507 response for DeleteImage
 type DeleteImageResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteImageResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteImage
 type DeleteImageResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteImageResponse struct {
@@ -8357,6 +9028,8 @@ type DeleteImageResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteImageResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteImageResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
@@ -8365,6 +9038,8 @@ type DeleteImageResponse struct {
 	Headers412 *DeleteImageResponse412Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteImageResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteImageResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteImageResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -8467,6 +9142,12 @@ type GetImageResponse304Headers struct {
 	ETag *string
 }
 
+// GetImageResponse400Headers the declared response headers of an HTTP 400 response for GetImage
+type GetImageResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetImageResponse401Headers the declared response headers of an HTTP 401 response for GetImage
 type GetImageResponse401Headers struct {
 	RateLimit       *string
@@ -8487,6 +9168,12 @@ type GetImageResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetImageResponse500Headers the declared response headers of an HTTP 500 response for GetImage
+type GetImageResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetImageResponse503Headers the declared response headers of an HTTP 503 response for GetImage
 type GetImageResponse503Headers struct {
 	RateLimit       *string
@@ -8496,7 +9183,9 @@ type GetImageResponse503Headers struct {
 
 // GetImageResponseDefaultHeaders the declared response headers of an HTTP default response for GetImage
 type GetImageResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetImageResponse struct {
@@ -8526,12 +9215,16 @@ type GetImageResponse struct {
 	Headers200 *GetImageResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetImageResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetImageResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetImageResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *GetImageResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetImageResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetImageResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetImageResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -8622,6 +9315,12 @@ type UpdateImageResponse200Headers struct {
 	ETag *string
 }
 
+// UpdateImageResponse400Headers the declared response headers of an HTTP 400 response for UpdateImage
+type UpdateImageResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UpdateImageResponse401Headers the declared response headers of an HTTP 401 response for UpdateImage
 type UpdateImageResponse401Headers struct {
 	RateLimit       *string
@@ -8635,8 +9334,26 @@ type UpdateImageResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// UpdateImageResponse408Headers the declared response headers of an HTTP 408 response for UpdateImage
+type UpdateImageResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UpdateImageResponse412Headers the declared response headers of an HTTP 412 response for UpdateImage
 type UpdateImageResponse412Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// UpdateImageResponse413Headers the declared response headers of an HTTP 413 response for UpdateImage
+type UpdateImageResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// UpdateImageResponse415Headers the declared response headers of an HTTP 415 response for UpdateImage
+type UpdateImageResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -8648,6 +9365,12 @@ type UpdateImageResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// UpdateImageResponse500Headers the declared response headers of an HTTP 500 response for UpdateImage
+type UpdateImageResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UpdateImageResponse503Headers the declared response headers of an HTTP 503 response for UpdateImage
 type UpdateImageResponse503Headers struct {
 	RateLimit       *string
@@ -8657,12 +9380,16 @@ type UpdateImageResponse503Headers struct {
 
 // UpdateImageResponse507Headers the declared response headers of an HTTP 507 response for UpdateImage
 type UpdateImageResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // UpdateImageResponseDefaultHeaders the declared response headers of an HTTP default response for UpdateImage
 type UpdateImageResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type UpdateImageResponse struct {
@@ -8700,14 +9427,24 @@ type UpdateImageResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *UpdateImageResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *UpdateImageResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *UpdateImageResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *UpdateImageResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateImageResponse408Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *UpdateImageResponse412Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *UpdateImageResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *UpdateImageResponse415Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *UpdateImageResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *UpdateImageResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *UpdateImageResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -8820,6 +9557,12 @@ func (r UpdateImageResponse) ContentType() string {
 	return ""
 }
 
+// CreateImageLinkResponse400Headers the declared response headers of an HTTP 400 response for CreateImageLink
+type CreateImageLinkResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateImageLinkResponse401Headers the declared response headers of an HTTP 401 response for CreateImageLink
 type CreateImageLinkResponse401Headers struct {
 	RateLimit       *string
@@ -8833,11 +9576,35 @@ type CreateImageLinkResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// CreateImageLinkResponse408Headers the declared response headers of an HTTP 408 response for CreateImageLink
+type CreateImageLinkResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateImageLinkResponse413Headers the declared response headers of an HTTP 413 response for CreateImageLink
+type CreateImageLinkResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateImageLinkResponse415Headers the declared response headers of an HTTP 415 response for CreateImageLink
+type CreateImageLinkResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateImageLinkResponse429Headers the declared response headers of an HTTP 429 response for CreateImageLink
 type CreateImageLinkResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// CreateImageLinkResponse500Headers the declared response headers of an HTTP 500 response for CreateImageLink
+type CreateImageLinkResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // CreateImageLinkResponse503Headers the declared response headers of an HTTP 503 response for CreateImageLink
@@ -8849,12 +9616,16 @@ type CreateImageLinkResponse503Headers struct {
 
 // CreateImageLinkResponse507Headers the declared response headers of an HTTP 507 response for CreateImageLink
 type CreateImageLinkResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CreateImageLinkResponseDefaultHeaders the declared response headers of an HTTP default response for CreateImageLink
 type CreateImageLinkResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CreateImageLinkResponse struct {
@@ -8888,12 +9659,22 @@ type CreateImageLinkResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateImageLinkResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateImageLinkResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateImageLinkResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateImageLinkResponse408Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateImageLinkResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateImageLinkResponse415Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateImageLinkResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateImageLinkResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateImageLinkResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -9001,6 +9782,12 @@ func (r CreateImageLinkResponse) ContentType() string {
 	return ""
 }
 
+// CreateImageVariantsResponse400Headers the declared response headers of an HTTP 400 response for CreateImageVariants
+type CreateImageVariantsResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateImageVariantsResponse401Headers the declared response headers of an HTTP 401 response for CreateImageVariants
 type CreateImageVariantsResponse401Headers struct {
 	RateLimit       *string
@@ -9014,11 +9801,35 @@ type CreateImageVariantsResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// CreateImageVariantsResponse408Headers the declared response headers of an HTTP 408 response for CreateImageVariants
+type CreateImageVariantsResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateImageVariantsResponse413Headers the declared response headers of an HTTP 413 response for CreateImageVariants
+type CreateImageVariantsResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateImageVariantsResponse415Headers the declared response headers of an HTTP 415 response for CreateImageVariants
+type CreateImageVariantsResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateImageVariantsResponse429Headers the declared response headers of an HTTP 429 response for CreateImageVariants
 type CreateImageVariantsResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// CreateImageVariantsResponse500Headers the declared response headers of an HTTP 500 response for CreateImageVariants
+type CreateImageVariantsResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // CreateImageVariantsResponse503Headers the declared response headers of an HTTP 503 response for CreateImageVariants
@@ -9030,12 +9841,16 @@ type CreateImageVariantsResponse503Headers struct {
 
 // CreateImageVariantsResponse507Headers the declared response headers of an HTTP 507 response for CreateImageVariants
 type CreateImageVariantsResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CreateImageVariantsResponseDefaultHeaders the declared response headers of an HTTP default response for CreateImageVariants
 type CreateImageVariantsResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CreateImageVariantsResponse struct {
@@ -9069,12 +9884,22 @@ type CreateImageVariantsResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateImageVariantsResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateImageVariantsResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateImageVariantsResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateImageVariantsResponse408Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateImageVariantsResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateImageVariantsResponse415Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateImageVariantsResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateImageVariantsResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateImageVariantsResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -9194,11 +10019,23 @@ type GetInstanceResponse304Headers struct {
 	ETag         *string
 }
 
+// GetInstanceResponse400Headers the declared response headers of an HTTP 400 response for GetInstance
+type GetInstanceResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetInstanceResponse429Headers the declared response headers of an HTTP 429 response for GetInstance
 type GetInstanceResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// GetInstanceResponse500Headers the declared response headers of an HTTP 500 response for GetInstance
+type GetInstanceResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // GetInstanceResponse503Headers the declared response headers of an HTTP 503 response for GetInstance
@@ -9210,7 +10047,9 @@ type GetInstanceResponse503Headers struct {
 
 // GetInstanceResponseDefaultHeaders the declared response headers of an HTTP default response for GetInstance
 type GetInstanceResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetInstanceResponse struct {
@@ -9232,8 +10071,12 @@ type GetInstanceResponse struct {
 	Headers200 *GetInstanceResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetInstanceResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetInstanceResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetInstanceResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetInstanceResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetInstanceResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -9304,6 +10147,12 @@ type DeleteSessionsResponse204Headers struct {
 	SetCookie *string
 }
 
+// DeleteSessionsResponse400Headers the declared response headers of an HTTP 400 response for DeleteSessions
+type DeleteSessionsResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteSessionsResponse401Headers the declared response headers of an HTTP 401 response for DeleteSessions
 type DeleteSessionsResponse401Headers struct {
 	RateLimit       *string
@@ -9324,6 +10173,12 @@ type DeleteSessionsResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteSessionsResponse500Headers the declared response headers of an HTTP 500 response for DeleteSessions
+type DeleteSessionsResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteSessionsResponse503Headers the declared response headers of an HTTP 503 response for DeleteSessions
 type DeleteSessionsResponse503Headers struct {
 	RateLimit       *string
@@ -9333,12 +10188,16 @@ type DeleteSessionsResponse503Headers struct {
 
 // DeleteSessionsResponse507Headers the declared response headers of an HTTP 507 response for DeleteSessions
 type DeleteSessionsResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteSessionsResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteSessions
 type DeleteSessionsResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteSessionsResponse struct {
@@ -9362,12 +10221,16 @@ type DeleteSessionsResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *DeleteSessionsResponse204Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteSessionsResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteSessionsResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteSessionsResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteSessionsResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteSessionsResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteSessionsResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -9445,6 +10308,12 @@ func (r DeleteSessionsResponse) ContentType() string {
 	return ""
 }
 
+// ListSessionsResponse400Headers the declared response headers of an HTTP 400 response for ListSessions
+type ListSessionsResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListSessionsResponse401Headers the declared response headers of an HTTP 401 response for ListSessions
 type ListSessionsResponse401Headers struct {
 	RateLimit       *string
@@ -9465,6 +10334,12 @@ type ListSessionsResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// ListSessionsResponse500Headers the declared response headers of an HTTP 500 response for ListSessions
+type ListSessionsResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListSessionsResponse503Headers the declared response headers of an HTTP 503 response for ListSessions
 type ListSessionsResponse503Headers struct {
 	RateLimit       *string
@@ -9474,7 +10349,9 @@ type ListSessionsResponse503Headers struct {
 
 // ListSessionsResponseDefaultHeaders the declared response headers of an HTTP default response for ListSessions
 type ListSessionsResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type ListSessionsResponse struct {
@@ -9496,12 +10373,16 @@ type ListSessionsResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListSessionsResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *ListSessionsResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListSessionsResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListSessionsResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListSessionsResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListSessionsResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -9585,6 +10466,12 @@ type CreateSessionResponse201Headers struct {
 	SetCookie       *string
 }
 
+// CreateSessionResponse400Headers the declared response headers of an HTTP 400 response for CreateSession
+type CreateSessionResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateSessionResponse401Headers the declared response headers of an HTTP 401 response for CreateSession
 type CreateSessionResponse401Headers struct {
 	RateLimit       *string
@@ -9598,8 +10485,33 @@ type CreateSessionResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// CreateSessionResponse408Headers the declared response headers of an HTTP 408 response for CreateSession
+type CreateSessionResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateSessionResponse409Headers the declared response headers of an HTTP 409 response for CreateSession
 type CreateSessionResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+// CreateSessionResponse413Headers the declared response headers of an HTTP 413 response for CreateSession
+type CreateSessionResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateSessionResponse415Headers the declared response headers of an HTTP 415 response for CreateSession
+type CreateSessionResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateSessionResponse422Headers the declared response headers of an HTTP 422 response for CreateSession
+type CreateSessionResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -9611,6 +10523,12 @@ type CreateSessionResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// CreateSessionResponse500Headers the declared response headers of an HTTP 500 response for CreateSession
+type CreateSessionResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateSessionResponse503Headers the declared response headers of an HTTP 503 response for CreateSession
 type CreateSessionResponse503Headers struct {
 	RateLimit       *string
@@ -9620,12 +10538,16 @@ type CreateSessionResponse503Headers struct {
 
 // CreateSessionResponse507Headers the declared response headers of an HTTP 507 response for CreateSession
 type CreateSessionResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CreateSessionResponseDefaultHeaders the declared response headers of an HTTP default response for CreateSession
 type CreateSessionResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CreateSessionResponse struct {
@@ -9661,14 +10583,26 @@ type CreateSessionResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateSessionResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateSessionResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateSessionResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateSessionResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateSessionResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateSessionResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateSessionResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateSessionResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreateSessionResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateSessionResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateSessionResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateSessionResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -9781,6 +10715,12 @@ type DeleteCurrentSessionResponse204Headers struct {
 	SetCookie *string
 }
 
+// DeleteCurrentSessionResponse400Headers the declared response headers of an HTTP 400 response for DeleteCurrentSession
+type DeleteCurrentSessionResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteCurrentSessionResponse401Headers the declared response headers of an HTTP 401 response for DeleteCurrentSession
 type DeleteCurrentSessionResponse401Headers struct {
 	RateLimit       *string
@@ -9801,6 +10741,12 @@ type DeleteCurrentSessionResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteCurrentSessionResponse500Headers the declared response headers of an HTTP 500 response for DeleteCurrentSession
+type DeleteCurrentSessionResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteCurrentSessionResponse503Headers the declared response headers of an HTTP 503 response for DeleteCurrentSession
 type DeleteCurrentSessionResponse503Headers struct {
 	RateLimit       *string
@@ -9810,12 +10756,16 @@ type DeleteCurrentSessionResponse503Headers struct {
 
 // DeleteCurrentSessionResponse507Headers the declared response headers of an HTTP 507 response for DeleteCurrentSession
 type DeleteCurrentSessionResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteCurrentSessionResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteCurrentSession
 type DeleteCurrentSessionResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteCurrentSessionResponse struct {
@@ -9839,12 +10789,16 @@ type DeleteCurrentSessionResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *DeleteCurrentSessionResponse204Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteCurrentSessionResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteCurrentSessionResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteCurrentSessionResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteCurrentSessionResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteCurrentSessionResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteCurrentSessionResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -9927,6 +10881,12 @@ type DeleteSessionResponse204Headers struct {
 	SetCookie *string
 }
 
+// DeleteSessionResponse400Headers the declared response headers of an HTTP 400 response for DeleteSession
+type DeleteSessionResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteSessionResponse401Headers the declared response headers of an HTTP 401 response for DeleteSession
 type DeleteSessionResponse401Headers struct {
 	RateLimit       *string
@@ -9947,6 +10907,12 @@ type DeleteSessionResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteSessionResponse500Headers the declared response headers of an HTTP 500 response for DeleteSession
+type DeleteSessionResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteSessionResponse503Headers the declared response headers of an HTTP 503 response for DeleteSession
 type DeleteSessionResponse503Headers struct {
 	RateLimit       *string
@@ -9956,12 +10922,16 @@ type DeleteSessionResponse503Headers struct {
 
 // DeleteSessionResponse507Headers the declared response headers of an HTTP 507 response for DeleteSession
 type DeleteSessionResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteSessionResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteSession
 type DeleteSessionResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteSessionResponse struct {
@@ -9987,12 +10957,16 @@ type DeleteSessionResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *DeleteSessionResponse204Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteSessionResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteSessionResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteSessionResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteSessionResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteSessionResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteSessionResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -10077,7 +11051,16 @@ func (r DeleteSessionResponse) ContentType() string {
 
 // CreateUploadResponse201Headers the declared response headers of an HTTP 201 response for CreateUpload
 type CreateUploadResponse201Headers struct {
-	Location *string
+	ETag            *string
+	Location        *string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateUploadResponse400Headers the declared response headers of an HTTP 400 response for CreateUpload
+type CreateUploadResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // CreateUploadResponse401Headers the declared response headers of an HTTP 401 response for CreateUpload
@@ -10093,8 +11076,33 @@ type CreateUploadResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// CreateUploadResponse408Headers the declared response headers of an HTTP 408 response for CreateUpload
+type CreateUploadResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateUploadResponse409Headers the declared response headers of an HTTP 409 response for CreateUpload
 type CreateUploadResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+// CreateUploadResponse413Headers the declared response headers of an HTTP 413 response for CreateUpload
+type CreateUploadResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateUploadResponse415Headers the declared response headers of an HTTP 415 response for CreateUpload
+type CreateUploadResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateUploadResponse422Headers the declared response headers of an HTTP 422 response for CreateUpload
+type CreateUploadResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -10106,6 +11114,12 @@ type CreateUploadResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// CreateUploadResponse500Headers the declared response headers of an HTTP 500 response for CreateUpload
+type CreateUploadResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateUploadResponse503Headers the declared response headers of an HTTP 503 response for CreateUpload
 type CreateUploadResponse503Headers struct {
 	RateLimit       *string
@@ -10115,12 +11129,16 @@ type CreateUploadResponse503Headers struct {
 
 // CreateUploadResponse507Headers the declared response headers of an HTTP 507 response for CreateUpload
 type CreateUploadResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CreateUploadResponseDefaultHeaders the declared response headers of an HTTP default response for CreateUpload
 type CreateUploadResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CreateUploadResponse struct {
@@ -10156,14 +11174,26 @@ type CreateUploadResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateUploadResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateUploadResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateUploadResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateUploadResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateUploadResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateUploadResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateUploadResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreateUploadResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateUploadResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateUploadResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateUploadResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -10271,6 +11301,12 @@ func (r CreateUploadResponse) ContentType() string {
 	return ""
 }
 
+// DeleteUploadResponse400Headers the declared response headers of an HTTP 400 response for DeleteUpload
+type DeleteUploadResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteUploadResponse401Headers the declared response headers of an HTTP 401 response for DeleteUpload
 type DeleteUploadResponse401Headers struct {
 	RateLimit       *string
@@ -10284,11 +11320,23 @@ type DeleteUploadResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// DeleteUploadResponse412Headers the declared response headers of an HTTP 412 response for DeleteUpload
+type DeleteUploadResponse412Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteUploadResponse429Headers the declared response headers of an HTTP 429 response for DeleteUpload
 type DeleteUploadResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// DeleteUploadResponse500Headers the declared response headers of an HTTP 500 response for DeleteUpload
+type DeleteUploadResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // DeleteUploadResponse503Headers the declared response headers of an HTTP 503 response for DeleteUpload
@@ -10300,12 +11348,16 @@ type DeleteUploadResponse503Headers struct {
 
 // DeleteUploadResponse507Headers the declared response headers of an HTTP 507 response for DeleteUpload
 type DeleteUploadResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteUploadResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteUpload
 type DeleteUploadResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteUploadResponse struct {
@@ -10319,6 +11371,8 @@ type DeleteUploadResponse struct {
 	ApplicationProblemJSON403 *ForbiddenProblem
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFoundProblem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *PreconditionFailedProblem
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *RateLimitedProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -10329,12 +11383,18 @@ type DeleteUploadResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteUploadResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteUploadResponse403Headers
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *DeleteUploadResponse412Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteUploadResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteUploadResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteUploadResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -10361,6 +11421,11 @@ func (r DeleteUploadResponse) GetApplicationProblemJSON403() *ForbiddenProblem {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r DeleteUploadResponse) GetApplicationProblemJSON404() *NotFoundProblem {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r DeleteUploadResponse) GetApplicationProblemJSON412() *PreconditionFailedProblem {
+	return r.ApplicationProblemJSON412
 }
 
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
@@ -10419,7 +11484,19 @@ func (r DeleteUploadResponse) ContentType() string {
 
 // GetUploadResponse200Headers the declared response headers of an HTTP 200 response for GetUpload
 type GetUploadResponse200Headers struct {
+	ETag         *string
 	UploadOffset *int64
+}
+
+// GetUploadResponse304Headers the declared response headers of an HTTP 304 response for GetUpload
+type GetUploadResponse304Headers struct {
+	ETag *string
+}
+
+// GetUploadResponse400Headers the declared response headers of an HTTP 400 response for GetUpload
+type GetUploadResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // GetUploadResponse401Headers the declared response headers of an HTTP 401 response for GetUpload
@@ -10442,6 +11519,12 @@ type GetUploadResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetUploadResponse500Headers the declared response headers of an HTTP 500 response for GetUpload
+type GetUploadResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetUploadResponse503Headers the declared response headers of an HTTP 503 response for GetUpload
 type GetUploadResponse503Headers struct {
 	RateLimit       *string
@@ -10451,7 +11534,9 @@ type GetUploadResponse503Headers struct {
 
 // GetUploadResponseDefaultHeaders the declared response headers of an HTTP default response for GetUpload
 type GetUploadResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetUploadResponse struct {
@@ -10477,12 +11562,18 @@ type GetUploadResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetUploadResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetUploadResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetUploadResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *GetUploadResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetUploadResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetUploadResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetUploadResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -10565,7 +11656,14 @@ func (r GetUploadResponse) ContentType() string {
 
 // AppendUploadResponse200Headers the declared response headers of an HTTP 200 response for AppendUpload
 type AppendUploadResponse200Headers struct {
+	ETag         *string
 	UploadOffset *int64
+}
+
+// AppendUploadResponse400Headers the declared response headers of an HTTP 400 response for AppendUpload
+type AppendUploadResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // AppendUploadResponse401Headers the declared response headers of an HTTP 401 response for AppendUpload
@@ -10581,9 +11679,33 @@ type AppendUploadResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// AppendUploadResponse408Headers the declared response headers of an HTTP 408 response for AppendUpload
+type AppendUploadResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // AppendUploadResponse409Headers the declared response headers of an HTTP 409 response for AppendUpload
 type AppendUploadResponse409Headers struct {
 	UploadOffset *int64
+}
+
+// AppendUploadResponse413Headers the declared response headers of an HTTP 413 response for AppendUpload
+type AppendUploadResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// AppendUploadResponse415Headers the declared response headers of an HTTP 415 response for AppendUpload
+type AppendUploadResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// AppendUploadResponse422Headers the declared response headers of an HTTP 422 response for AppendUpload
+type AppendUploadResponse422Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // AppendUploadResponse429Headers the declared response headers of an HTTP 429 response for AppendUpload
@@ -10591,6 +11713,12 @@ type AppendUploadResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// AppendUploadResponse500Headers the declared response headers of an HTTP 500 response for AppendUpload
+type AppendUploadResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // AppendUploadResponse503Headers the declared response headers of an HTTP 503 response for AppendUpload
@@ -10602,12 +11730,16 @@ type AppendUploadResponse503Headers struct {
 
 // AppendUploadResponse507Headers the declared response headers of an HTTP 507 response for AppendUpload
 type AppendUploadResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // AppendUploadResponseDefaultHeaders the declared response headers of an HTTP default response for AppendUpload
 type AppendUploadResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type AppendUploadResponse struct {
@@ -10645,14 +11777,26 @@ type AppendUploadResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *AppendUploadResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *AppendUploadResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *AppendUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *AppendUploadResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *AppendUploadResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *AppendUploadResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *AppendUploadResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *AppendUploadResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *AppendUploadResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *AppendUploadResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *AppendUploadResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *AppendUploadResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -10776,6 +11920,12 @@ type CompleteUploadResponse201Headers struct {
 	Location *string
 }
 
+// CompleteUploadResponse400Headers the declared response headers of an HTTP 400 response for CompleteUpload
+type CompleteUploadResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CompleteUploadResponse401Headers the declared response headers of an HTTP 401 response for CompleteUpload
 type CompleteUploadResponse401Headers struct {
 	RateLimit       *string
@@ -10789,9 +11939,33 @@ type CompleteUploadResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// CompleteUploadResponse408Headers the declared response headers of an HTTP 408 response for CompleteUpload
+type CompleteUploadResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CompleteUploadResponse409Headers the declared response headers of an HTTP 409 response for CompleteUpload
 type CompleteUploadResponse409Headers struct {
 	RetryAfter *int32
+}
+
+// CompleteUploadResponse413Headers the declared response headers of an HTTP 413 response for CompleteUpload
+type CompleteUploadResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CompleteUploadResponse415Headers the declared response headers of an HTTP 415 response for CompleteUpload
+type CompleteUploadResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CompleteUploadResponse422Headers the declared response headers of an HTTP 422 response for CompleteUpload
+type CompleteUploadResponse422Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // CompleteUploadResponse429Headers the declared response headers of an HTTP 429 response for CompleteUpload
@@ -10799,6 +11973,12 @@ type CompleteUploadResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// CompleteUploadResponse500Headers the declared response headers of an HTTP 500 response for CompleteUpload
+type CompleteUploadResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // CompleteUploadResponse503Headers the declared response headers of an HTTP 503 response for CompleteUpload
@@ -10810,12 +11990,16 @@ type CompleteUploadResponse503Headers struct {
 
 // CompleteUploadResponse507Headers the declared response headers of an HTTP 507 response for CompleteUpload
 type CompleteUploadResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CompleteUploadResponseDefaultHeaders the declared response headers of an HTTP default response for CompleteUpload
 type CompleteUploadResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CompleteUploadResponse struct {
@@ -10857,14 +12041,26 @@ type CompleteUploadResponse struct {
 	Headers200 *CompleteUploadResponse200Headers
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CompleteUploadResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CompleteUploadResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CompleteUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CompleteUploadResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CompleteUploadResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CompleteUploadResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CompleteUploadResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CompleteUploadResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CompleteUploadResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CompleteUploadResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CompleteUploadResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CompleteUploadResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -10982,6 +12178,12 @@ func (r CompleteUploadResponse) ContentType() string {
 	return ""
 }
 
+// GetDocsResponse400Headers the declared response headers of an HTTP 400 response for GetDocs
+type GetDocsResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetDocsResponse429Headers the declared response headers of an HTTP 429 response for GetDocs
 type GetDocsResponse429Headers struct {
 	RateLimit       *string
@@ -10989,9 +12191,17 @@ type GetDocsResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetDocsResponse500Headers the declared response headers of an HTTP 500 response for GetDocs
+type GetDocsResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetDocsResponseDefaultHeaders the declared response headers of an HTTP default response for GetDocs
 type GetDocsResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetDocsResponse struct {
@@ -11005,8 +12215,12 @@ type GetDocsResponse struct {
 	ApplicationProblemJSON500 *InternalProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetDocsResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetDocsResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetDocsResponse500Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetDocsResponseDefaultHeaders
 }
@@ -11060,6 +12274,12 @@ func (r GetDocsResponse) ContentType() string {
 	return ""
 }
 
+// GetHealthResponse400Headers the declared response headers of an HTTP 400 response for GetHealth
+type GetHealthResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetHealthResponse429Headers the declared response headers of an HTTP 429 response for GetHealth
 type GetHealthResponse429Headers struct {
 	RateLimit       *string
@@ -11067,9 +12287,17 @@ type GetHealthResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetHealthResponse500Headers the declared response headers of an HTTP 500 response for GetHealth
+type GetHealthResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetHealthResponseDefaultHeaders the declared response headers of an HTTP default response for GetHealth
 type GetHealthResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetHealthResponse struct {
@@ -11085,8 +12313,12 @@ type GetHealthResponse struct {
 	ApplicationProblemJSON500 *InternalProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetHealthResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetHealthResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetHealthResponse500Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetHealthResponseDefaultHeaders
 }
@@ -11174,6 +12406,12 @@ type GetFileResponse304Headers struct {
 	ETag *string
 }
 
+// GetFileResponse400Headers the declared response headers of an HTTP 400 response for GetFile
+type GetFileResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetFileResponse401Headers the declared response headers of an HTTP 401 response for GetFile
 type GetFileResponse401Headers struct {
 	RateLimit       *string
@@ -11198,11 +12436,23 @@ type GetFileResponse416Headers struct {
 	ContentRange *string
 }
 
+// GetFileResponse422Headers the declared response headers of an HTTP 422 response for GetFile
+type GetFileResponse422Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetFileResponse429Headers the declared response headers of an HTTP 429 response for GetFile
 type GetFileResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// GetFileResponse500Headers the declared response headers of an HTTP 500 response for GetFile
+type GetFileResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // GetFileResponse503Headers the declared response headers of an HTTP 503 response for GetFile
@@ -11214,12 +12464,16 @@ type GetFileResponse503Headers struct {
 
 // GetFileResponse507Headers the declared response headers of an HTTP 507 response for GetFile
 type GetFileResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // GetFileResponseDefaultHeaders the declared response headers of an HTTP default response for GetFile
 type GetFileResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetFileResponse struct {
@@ -11257,6 +12511,8 @@ type GetFileResponse struct {
 	Headers206 *GetFileResponse206Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetFileResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetFileResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetFileResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
@@ -11265,8 +12521,12 @@ type GetFileResponse struct {
 	Headers412 *GetFileResponse412Headers
 	// Headers416 the parsed response headers for an HTTP 416 response
 	Headers416 *GetFileResponse416Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *GetFileResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetFileResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetFileResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetFileResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -11375,11 +12635,23 @@ type GetOEmbedResponse200Headers struct {
 	CacheControl             *string
 }
 
+// GetOEmbedResponse400Headers the declared response headers of an HTTP 400 response for GetOEmbed
+type GetOEmbedResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetOEmbedResponse429Headers the declared response headers of an HTTP 429 response for GetOEmbed
 type GetOEmbedResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// GetOEmbedResponse500Headers the declared response headers of an HTTP 500 response for GetOEmbed
+type GetOEmbedResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // GetOEmbedResponse503Headers the declared response headers of an HTTP 503 response for GetOEmbed
@@ -11391,7 +12663,9 @@ type GetOEmbedResponse503Headers struct {
 
 // GetOEmbedResponseDefaultHeaders the declared response headers of an HTTP default response for GetOEmbed
 type GetOEmbedResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetOEmbedResponse struct {
@@ -11419,8 +12693,12 @@ type GetOEmbedResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetOEmbedResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetOEmbedResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetOEmbedResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetOEmbedResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetOEmbedResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -11516,6 +12794,12 @@ type GetContractJSONResponse304Headers struct {
 	ETag *string
 }
 
+// GetContractJSONResponse400Headers the declared response headers of an HTTP 400 response for GetContractJSON
+type GetContractJSONResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetContractJSONResponse429Headers the declared response headers of an HTTP 429 response for GetContractJSON
 type GetContractJSONResponse429Headers struct {
 	RateLimit       *string
@@ -11523,9 +12807,17 @@ type GetContractJSONResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetContractJSONResponse500Headers the declared response headers of an HTTP 500 response for GetContractJSON
+type GetContractJSONResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetContractJSONResponseDefaultHeaders the declared response headers of an HTTP default response for GetContractJSON
 type GetContractJSONResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetContractJSONResponse struct {
@@ -11545,8 +12837,12 @@ type GetContractJSONResponse struct {
 	Headers200 *GetContractJSONResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetContractJSONResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetContractJSONResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetContractJSONResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetContractJSONResponse500Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetContractJSONResponseDefaultHeaders
 }
@@ -11615,6 +12911,12 @@ type GetContractYAMLResponse304Headers struct {
 	ETag *string
 }
 
+// GetContractYAMLResponse400Headers the declared response headers of an HTTP 400 response for GetContractYAML
+type GetContractYAMLResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetContractYAMLResponse429Headers the declared response headers of an HTTP 429 response for GetContractYAML
 type GetContractYAMLResponse429Headers struct {
 	RateLimit       *string
@@ -11622,9 +12924,17 @@ type GetContractYAMLResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetContractYAMLResponse500Headers the declared response headers of an HTTP 500 response for GetContractYAML
+type GetContractYAMLResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetContractYAMLResponseDefaultHeaders the declared response headers of an HTTP default response for GetContractYAML
 type GetContractYAMLResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetContractYAMLResponse struct {
@@ -11644,8 +12954,12 @@ type GetContractYAMLResponse struct {
 	Headers200 *GetContractYAMLResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetContractYAMLResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetContractYAMLResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetContractYAMLResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetContractYAMLResponse500Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetContractYAMLResponseDefaultHeaders
 }
@@ -11704,6 +13018,12 @@ func (r GetContractYAMLResponse) ContentType() string {
 	return ""
 }
 
+// GetReadinessResponse400Headers the declared response headers of an HTTP 400 response for GetReadiness
+type GetReadinessResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetReadinessResponse429Headers the declared response headers of an HTTP 429 response for GetReadiness
 type GetReadinessResponse429Headers struct {
 	RateLimit       *string
@@ -11711,9 +13031,17 @@ type GetReadinessResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetReadinessResponse500Headers the declared response headers of an HTTP 500 response for GetReadiness
+type GetReadinessResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetReadinessResponseDefaultHeaders the declared response headers of an HTTP default response for GetReadiness
 type GetReadinessResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetReadinessResponse struct {
@@ -11731,8 +13059,12 @@ type GetReadinessResponse struct {
 	JSON503 *Readiness
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetReadinessResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetReadinessResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetReadinessResponse500Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetReadinessResponseDefaultHeaders
 }
@@ -11815,7 +13147,8 @@ func (c *ClientWithResponses) DeleteAccountWithResponse(ctx context.Context, par
 
 // GetAccountWithResponse Show my account
 //
-// The account that the request is signed in as.
+// The account that the request is signed in as, with its settings. Also a way to find out whether a session or a key
+// still counts: a 401 says that it does not.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -11831,8 +13164,10 @@ func (c *ClientWithResponses) GetAccountWithResponse(ctx context.Context, params
 // UpdateAccountWithBodyWithResponse Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
-// API key.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
+// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
+// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
+// only, never an API key.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11848,8 +13183,10 @@ func (c *ClientWithResponses) UpdateAccountWithBodyWithResponse(ctx context.Cont
 // UpdateAccountWithApplicationMergePatchPlusJSONBodyWithResponse Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// `current_password`, which is limited as signing in is, and ends every other session. Takes a session only, never an
-// API key.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
+// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
+// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
+// only, never an API key.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11864,13 +13201,14 @@ func (c *ClientWithResponses) UpdateAccountWithApplicationMergePatchPlusJSONBody
 
 // GetAccountUsageWithResponse Show what my account uses
 //
-// The bytes and pictures that the account holds, and how many bytes it may hold.
+// The bytes and pictures that the account holds, and how many bytes it may hold. An upload that would go beyond that
+// is refused with 403.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/account/usage (the `GetAccountUsage` operationId).
-func (c *ClientWithResponses) GetAccountUsageWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetAccountUsageResponse, error) {
-	rsp, err := c.GetAccountUsage(ctx, reqEditors...)
+func (c *ClientWithResponses) GetAccountUsageWithResponse(ctx context.Context, params *GetAccountUsageParams, reqEditors ...RequestEditorFn) (*GetAccountUsageResponse, error) {
+	rsp, err := c.GetAccountUsage(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -11879,8 +13217,9 @@ func (c *ClientWithResponses) GetAccountUsageWithResponse(ctx context.Context, r
 
 // CreateAccountWithBodyWithResponse Register an account
 //
-// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 //
 // Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 // of this API tells whether an email is registered.
@@ -11898,8 +13237,9 @@ func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Cont
 
 // CreateAccountWithResponse Register an account
 //
-// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 //
 // Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 // of this API tells whether an email is registered.
@@ -11917,7 +13257,8 @@ func (c *ClientWithResponses) CreateAccountWithResponse(ctx context.Context, par
 
 // ListAccountImagesWithResponse List somebody's public pictures
 //
-// The public pictures of one account, newest first.
+// The public pictures of one account, newest first, in pages; empty when there are none, and 404 when there is no such
+// account. Needs no login. Its owner sees no more here: `GET /api/v1/images` lists pictures of every visibility.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -11932,7 +13273,8 @@ func (c *ClientWithResponses) ListAccountImagesWithResponse(ctx context.Context,
 
 // ListAPIKeysWithResponse List my API keys
 //
-// The account's keys, newest first, without the keys themselves. Takes a session only.
+// The account's keys, newest first: `prefix` to recognise each by, and when it was last used, but not the keys
+// themselves. Takes a session only.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -11947,8 +13289,9 @@ func (c *ClientWithResponses) ListAPIKeysWithResponse(ctx context.Context, param
 
 // CreateAPIKeyWithBodyWithResponse Make an API key
 //
-// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+// cannot make a stronger one. An account has at most 100 keys (409).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11963,8 +13306,9 @@ func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Conte
 
 // CreateAPIKeyWithResponse Make an API key
 //
-// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+// cannot make a stronger one. An account has at most 100 keys (409).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11995,7 +13339,8 @@ func (c *ClientWithResponses) DeleteCurrentAPIKeyWithResponse(ctx context.Contex
 
 // DeleteAPIKeyWithResponse Revoke an API key
 //
-// Revokes a key at once. Somebody else's key is not found.
+// Revokes a key at once: whoever sends it gets a 401 from the next request on. The `id` is the one that
+// `GET /api/v1/api-keys` tells, and not the key itself. Somebody else's key is not found. Takes a session only.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12010,7 +13355,7 @@ func (c *ClientWithResponses) DeleteAPIKeyWithResponse(ctx context.Context, id R
 
 // ListFeedWithResponse List public pictures
 //
-// Everybody's public pictures, newest first. Needs no login.
+// Everybody's public pictures, newest first, in pages: send `next_cursor` as `cursor` until it is null. Needs no login.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12025,7 +13370,9 @@ func (c *ClientWithResponses) ListFeedWithResponse(ctx context.Context, params *
 
 // ListImagesWithResponse List my pictures
 //
-// One's own pictures of every visibility, sorted and filtered.
+// One's own pictures of every visibility, sorted and filtered, in pages: the newest first unless `sort` and `order` say
+// otherwise. Send `next_cursor` as `cursor`, with the same other parameters, until it is null. What is uploaded or
+// deleted meanwhile shifts nothing.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12040,9 +13387,11 @@ func (c *ClientWithResponses) ListImagesWithResponse(ctx context.Context, params
 
 // UploadImageWithBodyWithResponse Upload a picture
 //
-// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes; `readyz`
-// says which of them this instance can read), either as the `file` field of a form or as the whole body. When it
-// answers, the picture is safe on disk.
+// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes;
+// `GET /api/v1/instance` says which of them this instance can read, and how large they may be), either as the `file`
+// field of a form or as the whole body. When it answers, the picture is safe on disk, and `url` is its link. A file
+// that is no picture gets a 415, one that is too large a 413, one that is broken or has too many pixels a 422, and one
+// that does not fit into the account a 403.
 //
 // Private metadata (where it was taken, serial numbers, embedded thumbnails) is removed without touching the
 // pixels, unless `keep_metadata` says otherwise; orientation and the colour profile stay. The same bytes again from
@@ -12064,15 +13413,16 @@ func (c *ClientWithResponses) UploadImageWithBodyWithResponse(ctx context.Contex
 
 // BulkUpdateImagesWithBodyWithResponse Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility.
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+// that the pictures are no longer there.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-func (c *ClientWithResponses) BulkUpdateImagesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error) {
-	rsp, err := c.BulkUpdateImagesWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) BulkUpdateImagesWithBodyWithResponse(ctx context.Context, params *BulkUpdateImagesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error) {
+	rsp, err := c.BulkUpdateImagesWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -12081,15 +13431,16 @@ func (c *ClientWithResponses) BulkUpdateImagesWithBodyWithResponse(ctx context.C
 
 // BulkUpdateImagesWithResponse Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility.
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+// that the pictures are no longer there.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-func (c *ClientWithResponses) BulkUpdateImagesWithResponse(ctx context.Context, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error) {
-	rsp, err := c.BulkUpdateImages(ctx, body, reqEditors...)
+func (c *ClientWithResponses) BulkUpdateImagesWithResponse(ctx context.Context, params *BulkUpdateImagesParams, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error) {
+	rsp, err := c.BulkUpdateImages(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -12098,8 +13449,8 @@ func (c *ClientWithResponses) BulkUpdateImagesWithResponse(ctx context.Context, 
 
 // DeleteImageWithResponse Delete a picture
 //
-// Deletes the picture; its links answer 410 from the next request on. Its bytes and every size of it are removed
-// with the last picture that shares them.
+// Deletes the picture, for good; its links answer 410 from the next request on. Its bytes and every size of it are
+// removed with the last picture that shares them. Somebody else's picture is not found.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12114,8 +13465,9 @@ func (c *ClientWithResponses) DeleteImageWithResponse(ctx context.Context, id Re
 
 // GetImageWithResponse Show a picture's data
 //
-// The data of one picture: one's own of any visibility, anybody's that is public or unlisted. To a stranger a
-// private picture looks like none. A deleted one answers 410.
+// The data of one picture, with links to it in the usual sizes (`variants`): one's own of any visibility, anybody's
+// that is public or unlisted, for which no login is needed. To a stranger a private picture looks like none (404). A
+// deleted one answers 410.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12130,7 +13482,9 @@ func (c *ClientWithResponses) GetImageWithResponse(ctx context.Context, id Resou
 
 // UpdateImageWithBodyWithResponse Change a picture's data
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels never change.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
+// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
+// else's picture is not found.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12145,7 +13499,9 @@ func (c *ClientWithResponses) UpdateImageWithBodyWithResponse(ctx context.Contex
 
 // UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse Change a picture's data
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels never change.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
+// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
+// else's picture is not found.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12160,8 +13516,9 @@ func (c *ClientWithResponses) UpdateImageWithApplicationMergePatchPlusJSONBodyWi
 
 // CreateImageLinkWithBodyWithResponse Get a link that opens a picture for a while
 //
-// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+// rotation of the instance's signing keys.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12176,8 +13533,9 @@ func (c *ClientWithResponses) CreateImageLinkWithBodyWithResponse(ctx context.Co
 
 // CreateImageLinkWithResponse Get a link that opens a picture for a while
 //
-// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+// rotation of the instance's signing keys.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12192,9 +13550,11 @@ func (c *ClientWithResponses) CreateImageLinkWithResponse(ctx context.Context, i
 
 // CreateImageVariantsWithBodyWithResponse Get links to a picture's variants
 //
-// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+// is a 400.
 //
 // A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 // HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -12215,9 +13575,11 @@ func (c *ClientWithResponses) CreateImageVariantsWithBodyWithResponse(ctx contex
 
 // CreateImageVariantsWithResponse Get links to a picture's variants
 //
-// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+// is a 400.
 //
 // A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 // HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -12254,7 +13616,7 @@ func (c *ClientWithResponses) GetInstanceWithResponse(ctx context.Context, param
 
 // DeleteSessionsWithResponse Sign out everywhere
 //
-// Ends every session of the account, this one too. API keys stay.
+// Ends every session of the account, this one too, and removes its cookie. API keys stay. Takes a session only.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12269,7 +13631,8 @@ func (c *ClientWithResponses) DeleteSessionsWithResponse(ctx context.Context, re
 
 // ListSessionsWithResponse List my sessions
 //
-// Where the account is signed in, the most recently used first. Takes a session only.
+// Where the account is signed in, the most recently used first, with the browser and the address. One that looks
+// strange is ended by its `id`. Takes a session only.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12284,9 +13647,9 @@ func (c *ClientWithResponses) ListSessionsWithResponse(ctx context.Context, para
 
 // CreateSessionWithBodyWithResponse Sign in
 //
-// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-// name and for each address.
+// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+// answer (401), after the same time. Attempts are limited for each name and for each address.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12301,9 +13664,9 @@ func (c *ClientWithResponses) CreateSessionWithBodyWithResponse(ctx context.Cont
 
 // CreateSessionWithResponse Sign in
 //
-// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-// name and for each address.
+// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+// answer (401), after the same time. Attempts are limited for each name and for each address.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12318,7 +13681,7 @@ func (c *ClientWithResponses) CreateSessionWithResponse(ctx context.Context, par
 
 // DeleteCurrentSessionWithResponse Sign out
 //
-// Ends the session that the request carries.
+// Ends the session that the request carries, and removes its cookie. Other sessions and API keys stay.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12333,7 +13696,8 @@ func (c *ClientWithResponses) DeleteCurrentSessionWithResponse(ctx context.Conte
 
 // DeleteSessionWithResponse End one session
 //
-// Ends one session of the account, at once. Somebody else's session is not found.
+// Ends one session of the account, at once: its browser is asked to sign in again. `GET /api/v1/sessions` has the ids.
+// Somebody else's session is not found. Takes a session only.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12390,13 +13754,14 @@ func (c *ClientWithResponses) CreateUploadWithResponse(ctx context.Context, para
 
 // DeleteUploadWithResponse Give an upload up
 //
-// Removes what has arrived. A picture that was made of it stays.
+// Removes what has arrived, and makes room for another upload. A picture that was made of it stays. Somebody else's
+// upload is not found, and neither is one that is gone already.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api/v1/uploads/{id} (the `DeleteUpload` operationId).
-func (c *ClientWithResponses) DeleteUploadWithResponse(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*DeleteUploadResponse, error) {
-	rsp, err := c.DeleteUpload(ctx, id, reqEditors...)
+func (c *ClientWithResponses) DeleteUploadWithResponse(ctx context.Context, id ResourceID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*DeleteUploadResponse, error) {
+	rsp, err := c.DeleteUpload(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -12411,8 +13776,8 @@ func (c *ClientWithResponses) DeleteUploadWithResponse(ctx context.Context, id R
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/uploads/{id} (the `GetUpload` operationId).
-func (c *ClientWithResponses) GetUploadWithResponse(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*GetUploadResponse, error) {
-	rsp, err := c.GetUpload(ctx, id, reqEditors...)
+func (c *ClientWithResponses) GetUploadWithResponse(ctx context.Context, id ResourceID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*GetUploadResponse, error) {
+	rsp, err := c.GetUpload(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -12483,7 +13848,8 @@ func (c *ClientWithResponses) CompleteUploadWithResponse(ctx context.Context, id
 
 // GetDocsWithResponse This contract, to read and try
 //
-// Swagger UI, from files in the server itself.
+// A page with every operation, to read, and to try with the session that the browser has or with an API key (Swagger UI,
+// from files in the server itself).
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12498,7 +13864,8 @@ func (c *ClientWithResponses) GetDocsWithResponse(ctx context.Context, reqEditor
 
 // GetHealthWithResponse Is the process alive
 //
-// Answers as long as the process can answer at all. Touches nothing else.
+// Answers as long as the process can answer at all, and touches nothing else: for whoever restarts a server that hangs.
+// Whether requests may be sent to it, `GET /readyz` says.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12513,7 +13880,7 @@ func (c *ClientWithResponses) GetHealthWithResponse(ctx context.Context, reqEdit
 
 // GetFileWithResponse Get a picture
 //
-// The picture itself: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
+// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
 // the format: that of the original gives the original to the byte, another one the same picture in that format
 // (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
 // they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
@@ -12578,7 +13945,7 @@ func (c *ClientWithResponses) GetContractJSONWithResponse(ctx context.Context, p
 
 // GetContractYAMLWithResponse This contract, as YAML
 //
-// The file as it was written, with its comments.
+// The file as it was written, with its comments, of the version that the server has. Clients are generated from it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12593,7 +13960,8 @@ func (c *ClientWithResponses) GetContractYAMLWithResponse(ctx context.Context, p
 
 // GetReadinessWithResponse Can it do its work
 //
-// Really asks the database, and really writes, reads and removes a small file in the storage.
+// Really asks the database, and really writes, reads and removes a small file in the storage: for whoever decides which
+// server gets requests. It answers 503, and names what is failing, as long as it should get none.
 //
 // A full storage is not a reason to take an instance out of service, since everything but uploads goes on: it is
 // `full` in a 200 whose `status` is `degraded`.
@@ -12699,6 +14067,23 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers DeleteAccountResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteAccountResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -12756,6 +14141,13 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 412:
 		var headers DeleteAccountResponse412Headers
@@ -12798,6 +14190,23 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteAccountResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteAccountResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -12824,6 +14233,20 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteAccountResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -12840,6 +14263,20 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -12943,6 +14380,23 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetAccountResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetAccountResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13008,6 +14462,23 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetAccountResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetAccountResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13040,6 +14511,20 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13186,6 +14671,23 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers UpdateAccountResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers UpdateAccountResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13227,6 +14729,23 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateAccountResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdateAccountResponse409Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13242,6 +14761,13 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
 		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 412:
@@ -13261,6 +14787,40 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers412 = &headers
+	case rsp.StatusCode == 413:
+		var headers UpdateAccountResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers UpdateAccountResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
 		var headers UpdateAccountResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13285,6 +14845,23 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers UpdateAccountResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers UpdateAccountResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13311,6 +14888,20 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers UpdateAccountResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -13327,6 +14918,20 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13354,6 +14959,9 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest BadRequestProblem
@@ -13407,6 +15015,43 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers GetAccountUsageResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetAccountUsageResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetAccountUsageResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetAccountUsageResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13472,6 +15117,23 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetAccountUsageResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetAccountUsageResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13504,6 +15166,20 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13650,6 +15326,23 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreateAccountResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 403:
 		var headers CreateAccountResponse403Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13667,6 +15360,23 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateAccountResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateAccountResponse409Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13683,7 +15393,65 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateAccountResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateAccountResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreateAccountResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateAccountResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13708,6 +15476,23 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateAccountResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateAccountResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13734,6 +15519,20 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateAccountResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -13750,6 +15549,20 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13823,6 +15636,23 @@ func ParseListAccountImagesResponse(rsp *http.Response) (*ListAccountImagesRespo
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers ListAccountImagesResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListAccountImagesResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13847,6 +15677,23 @@ func ParseListAccountImagesResponse(rsp *http.Response) (*ListAccountImagesRespo
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListAccountImagesResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListAccountImagesResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13879,6 +15726,20 @@ func ParseListAccountImagesResponse(rsp *http.Response) (*ListAccountImagesRespo
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13959,6 +15820,23 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers ListAPIKeysResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers ListAPIKeysResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14024,6 +15902,23 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListAPIKeysResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListAPIKeysResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14056,6 +15951,20 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14188,6 +16097,23 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			headers.Location = &value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreateAPIKeyResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CreateAPIKeyResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14229,6 +16155,23 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateAPIKeyResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateAPIKeyResponse409Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14245,7 +16188,65 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateAPIKeyResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateAPIKeyResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreateAPIKeyResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateAPIKeyResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14270,6 +16271,23 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateAPIKeyResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateAPIKeyResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14296,6 +16314,20 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateAPIKeyResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -14312,6 +16344,20 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14402,6 +16448,23 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers DeleteCurrentAPIKeyResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteCurrentAPIKeyResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14467,6 +16530,23 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteCurrentAPIKeyResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteCurrentAPIKeyResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14493,6 +16573,20 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteCurrentAPIKeyResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -14509,6 +16603,20 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14599,6 +16707,23 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers DeleteAPIKeyResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteAPIKeyResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14664,6 +16789,23 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteAPIKeyResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteAPIKeyResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14690,6 +16832,20 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteAPIKeyResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -14706,6 +16862,20 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14772,6 +16942,23 @@ func ParseListFeedResponse(rsp *http.Response) (*ListFeedResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers ListFeedResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListFeedResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14796,6 +16983,23 @@ func ParseListFeedResponse(rsp *http.Response) (*ListFeedResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListFeedResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListFeedResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14828,6 +17032,20 @@ func ParseListFeedResponse(rsp *http.Response) (*ListFeedResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14908,6 +17126,23 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers ListImagesResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers ListImagesResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14973,6 +17208,23 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListImagesResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListImagesResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15005,6 +17257,20 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15167,6 +17433,23 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			headers.Location = &value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers UploadImageResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers UploadImageResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15208,6 +17491,23 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers UploadImageResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UploadImageResponse409Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15224,7 +17524,65 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers UploadImageResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers UploadImageResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers UploadImageResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers UploadImageResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15249,6 +17607,23 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers UploadImageResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers UploadImageResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15275,6 +17650,20 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers UploadImageResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -15291,6 +17680,20 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15347,6 +17750,13 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 		}
 		response.ApplicationProblemJSON408 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ConflictProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest TooLargeProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -15360,6 +17770,13 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest UnprocessableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest RateLimitedProblem
@@ -15399,6 +17816,23 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers BulkUpdateImagesResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers BulkUpdateImagesResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15440,6 +17874,98 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers BulkUpdateImagesResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
+	case rsp.StatusCode == 409:
+		var headers BulkUpdateImagesResponse409Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers BulkUpdateImagesResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers BulkUpdateImagesResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers BulkUpdateImagesResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers BulkUpdateImagesResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15464,6 +17990,23 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers BulkUpdateImagesResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers BulkUpdateImagesResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15490,6 +18033,20 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers BulkUpdateImagesResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -15506,6 +18063,20 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15610,6 +18181,23 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers DeleteImageResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteImageResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15692,6 +18280,23 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteImageResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteImageResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15718,6 +18323,20 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteImageResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -15734,6 +18353,20 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15851,6 +18484,23 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetImageResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetImageResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15916,6 +18566,23 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetImageResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetImageResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15948,6 +18615,20 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -16087,6 +18768,23 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			headers.ETag = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers UpdateImageResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers UpdateImageResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16128,6 +18826,23 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateImageResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 412:
 		var headers UpdateImageResponse412Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16145,6 +18860,40 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers412 = &headers
+	case rsp.StatusCode == 413:
+		var headers UpdateImageResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers UpdateImageResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
 		var headers UpdateImageResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16169,6 +18918,23 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers UpdateImageResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers UpdateImageResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16195,6 +18961,20 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers UpdateImageResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -16211,6 +18991,20 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -16333,6 +19127,23 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers CreateImageLinkResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CreateImageLinkResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16374,6 +19185,57 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateImageLinkResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateImageLinkResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateImageLinkResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateImageLinkResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16398,6 +19260,23 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateImageLinkResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateImageLinkResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16424,6 +19303,20 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateImageLinkResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -16440,6 +19333,20 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -16562,6 +19469,23 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers CreateImageVariantsResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CreateImageVariantsResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16603,6 +19527,57 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateImageVariantsResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateImageVariantsResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateImageVariantsResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateImageVariantsResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16627,6 +19602,23 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateImageVariantsResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateImageVariantsResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16653,6 +19645,20 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateImageVariantsResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -16669,6 +19675,20 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -16772,6 +19792,23 @@ func ParseGetInstanceResponse(rsp *http.Response) (*GetInstanceResponse, error) 
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetInstanceResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetInstanceResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16796,6 +19833,23 @@ func ParseGetInstanceResponse(rsp *http.Response) (*GetInstanceResponse, error) 
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetInstanceResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetInstanceResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16828,6 +19882,20 @@ func ParseGetInstanceResponse(rsp *http.Response) (*GetInstanceResponse, error) 
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -16921,6 +19989,23 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 			headers.SetCookie = &value
 		}
 		response.Headers204 = &headers
+	case rsp.StatusCode == 400:
+		var headers DeleteSessionsResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteSessionsResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16986,6 +20071,23 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteSessionsResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteSessionsResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17012,6 +20114,20 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteSessionsResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -17028,6 +20144,20 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -17108,6 +20238,23 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers ListSessionsResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers ListSessionsResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17173,6 +20320,23 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListSessionsResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListSessionsResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17205,6 +20369,20 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -17358,6 +20536,23 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			headers.SetCookie = &value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreateSessionResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CreateSessionResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17399,6 +20594,23 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateSessionResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateSessionResponse409Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17415,7 +20627,65 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateSessionResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateSessionResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreateSessionResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateSessionResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17440,6 +20710,23 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateSessionResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateSessionResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17466,6 +20753,20 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateSessionResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -17482,6 +20783,20 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -17575,6 +20890,23 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 			headers.SetCookie = &value
 		}
 		response.Headers204 = &headers
+	case rsp.StatusCode == 400:
+		var headers DeleteCurrentSessionResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteCurrentSessionResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17640,6 +20972,23 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteCurrentSessionResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteCurrentSessionResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17666,6 +21015,20 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteCurrentSessionResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -17682,6 +21045,20 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -17782,6 +21159,23 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 			headers.SetCookie = &value
 		}
 		response.Headers204 = &headers
+	case rsp.StatusCode == 400:
+		var headers DeleteSessionResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteSessionResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17847,6 +21241,23 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteSessionResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteSessionResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17873,6 +21284,20 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteSessionResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -17889,6 +21314,20 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -18013,6 +21452,13 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 	switch {
 	case rsp.StatusCode == 201:
 		var headers CreateUploadResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: "uri-reference"}); err != nil {
@@ -18020,7 +21466,38 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 			}
 			headers.Location = &value
 		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreateUploadResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CreateUploadResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18062,6 +21539,23 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateUploadResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateUploadResponse409Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18078,7 +21572,65 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateUploadResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateUploadResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreateUploadResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateUploadResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18103,6 +21655,23 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateUploadResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateUploadResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18129,6 +21698,20 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateUploadResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -18145,6 +21728,20 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -18197,6 +21794,13 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest PreconditionFailedProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest RateLimitedProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -18235,6 +21839,23 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers DeleteUploadResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteUploadResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18276,6 +21897,23 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 412:
+		var headers DeleteUploadResponse412Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers412 = &headers
 	case rsp.StatusCode == 429:
 		var headers DeleteUploadResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18300,6 +21938,23 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteUploadResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteUploadResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18326,6 +21981,20 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteUploadResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -18342,6 +22011,20 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -18369,6 +22052,9 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest BadRequestProblem
@@ -18431,6 +22117,13 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers GetUploadResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Upload-Offset"); len(values) > 0 {
 			var value int64
 			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
@@ -18439,6 +22132,33 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 			headers.UploadOffset = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetUploadResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetUploadResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetUploadResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18504,6 +22224,23 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetUploadResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetUploadResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18536,6 +22273,20 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -18667,6 +22418,13 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 	switch {
 	case rsp.StatusCode == 200:
 		var headers AppendUploadResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Upload-Offset"); len(values) > 0 {
 			var value int64
 			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
@@ -18675,6 +22433,23 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			headers.UploadOffset = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers AppendUploadResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers AppendUploadResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18716,6 +22491,23 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers AppendUploadResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers AppendUploadResponse409Headers
 		if values := rsp.Header.Values("Upload-Offset"); len(values) > 0 {
@@ -18726,6 +22518,57 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			headers.UploadOffset = &value
 		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers AppendUploadResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers AppendUploadResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers AppendUploadResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers AppendUploadResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18750,6 +22593,23 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers AppendUploadResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers AppendUploadResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18776,6 +22636,20 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers AppendUploadResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -18792,6 +22666,20 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -18955,6 +22843,23 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			headers.Location = &value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CompleteUploadResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CompleteUploadResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18996,6 +22901,23 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CompleteUploadResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CompleteUploadResponse409Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -19006,6 +22928,57 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			headers.RetryAfter = &value
 		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CompleteUploadResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CompleteUploadResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CompleteUploadResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers CompleteUploadResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19030,6 +23003,23 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CompleteUploadResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CompleteUploadResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19056,6 +23046,20 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CompleteUploadResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -19072,6 +23076,20 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19124,6 +23142,23 @@ func ParseGetDocsResponse(rsp *http.Response) (*GetDocsResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers GetDocsResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetDocsResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19148,6 +23183,23 @@ func ParseGetDocsResponse(rsp *http.Response) (*GetDocsResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetDocsResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case true:
 		var headers GetDocsResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -19156,6 +23208,20 @@ func ParseGetDocsResponse(rsp *http.Response) (*GetDocsResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19215,6 +23281,23 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers GetHealthResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetHealthResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19239,6 +23322,23 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetHealthResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case true:
 		var headers GetHealthResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -19247,6 +23347,20 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19493,6 +23607,23 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetFileResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetFileResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19561,6 +23692,23 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 			headers.ContentRange = &value
 		}
 		response.Headers416 = &headers
+	case rsp.StatusCode == 422:
+		var headers GetFileResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetFileResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19585,6 +23733,23 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetFileResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetFileResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19611,6 +23776,20 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers GetFileResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -19627,6 +23806,20 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19738,6 +23931,23 @@ func ParseGetOEmbedResponse(rsp *http.Response) (*GetOEmbedResponse, error) {
 			headers.CacheControl = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetOEmbedResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetOEmbedResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19762,6 +23972,23 @@ func ParseGetOEmbedResponse(rsp *http.Response) (*GetOEmbedResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetOEmbedResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetOEmbedResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19794,6 +24021,20 @@ func ParseGetOEmbedResponse(rsp *http.Response) (*GetOEmbedResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19876,6 +24117,23 @@ func ParseGetContractJSONResponse(rsp *http.Response) (*GetContractJSONResponse,
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetContractJSONResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetContractJSONResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19900,6 +24158,23 @@ func ParseGetContractJSONResponse(rsp *http.Response) (*GetContractJSONResponse,
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetContractJSONResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case true:
 		var headers GetContractJSONResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -19908,6 +24183,20 @@ func ParseGetContractJSONResponse(rsp *http.Response) (*GetContractJSONResponse,
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19990,6 +24279,23 @@ func ParseGetContractYAMLResponse(rsp *http.Response) (*GetContractYAMLResponse,
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetContractYAMLResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetContractYAMLResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -20014,6 +24320,23 @@ func ParseGetContractYAMLResponse(rsp *http.Response) (*GetContractYAMLResponse,
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetContractYAMLResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case true:
 		var headers GetContractYAMLResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -20022,6 +24345,20 @@ func ParseGetContractYAMLResponse(rsp *http.Response) (*GetContractYAMLResponse,
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -20088,6 +24425,23 @@ func ParseGetReadinessResponse(rsp *http.Response) (*GetReadinessResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers GetReadinessResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetReadinessResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -20112,6 +24466,23 @@ func ParseGetReadinessResponse(rsp *http.Response) (*GetReadinessResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetReadinessResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case true:
 		var headers GetReadinessResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -20120,6 +24491,20 @@ func ParseGetReadinessResponse(rsp *http.Response) (*GetReadinessResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
