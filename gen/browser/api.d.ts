@@ -15,8 +15,9 @@ export interface paths {
         put?: never;
         /**
          * Register an account
-         * @description Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-         *     later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+         * @description Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+         *     administrator and may always be made; whether later ones may depends on the instance (`registration` of
+         *     `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
          *
          *     Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
          *     of this API tells whether an email is registered.
@@ -37,7 +38,8 @@ export interface paths {
         };
         /**
          * Show my account
-         * @description The account that the request is signed in as.
+         * @description The account that the request is signed in as, with its settings. Also a way to find out whether a session or a key
+         *     still counts: a 401 says that it does not.
          */
         get: operations["getAccount"];
         put?: never;
@@ -54,8 +56,9 @@ export interface paths {
         /**
          * Change my account
          * @description Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-         *     have). A new `password` needs the old one as `current_password`, which is limited as signing in is, and ends every
-         *     other session. Takes a session only, never an API key.
+         *     have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+         *     in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+         *     page (409 when it is taken). Takes a session only, never an API key.
          */
         patch: operations["updateAccount"];
         trace?: never;
@@ -69,7 +72,8 @@ export interface paths {
         };
         /**
          * Show what my account uses
-         * @description The bytes and pictures that the account holds, and how many bytes it may hold.
+         * @description The bytes and pictures that the account holds, and how many bytes it may hold. An upload that would go beyond that
+         *     is refused with 403.
          */
         get: operations["getAccountUsage"];
         put?: never;
@@ -89,7 +93,8 @@ export interface paths {
         };
         /**
          * List somebody's public pictures
-         * @description The public pictures of one account, newest first.
+         * @description The public pictures of one account, newest first, in pages; empty when there are none, and 404 when there is no such
+         *     account. Needs no login. Its owner sees no more here: `GET /api/v1/images` lists pictures of every visibility.
          */
         get: operations["listAccountImages"];
         put?: never;
@@ -109,20 +114,21 @@ export interface paths {
         };
         /**
          * List my sessions
-         * @description Where the account is signed in, the most recently used first. Takes a session only.
+         * @description Where the account is signed in, the most recently used first, with the browser and the address. One that looks
+         *     strange is ended by its `id`. Takes a session only.
          */
         get: operations["listSessions"];
         put?: never;
         /**
          * Sign in
-         * @description Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-         *     https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-         *     name and for each address.
+         * @description Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+         *     instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+         *     answer (401), after the same time. Attempts are limited for each name and for each address.
          */
         post: operations["createSession"];
         /**
          * Sign out everywhere
-         * @description Ends every session of the account, this one too. API keys stay.
+         * @description Ends every session of the account, this one too, and removes its cookie. API keys stay. Takes a session only.
          */
         delete: operations["deleteSessions"];
         options?: never;
@@ -142,7 +148,7 @@ export interface paths {
         post?: never;
         /**
          * Sign out
-         * @description Ends the session that the request carries.
+         * @description Ends the session that the request carries, and removes its cookie. Other sessions and API keys stay.
          */
         delete: operations["deleteCurrentSession"];
         options?: never;
@@ -162,7 +168,8 @@ export interface paths {
         post?: never;
         /**
          * End one session
-         * @description Ends one session of the account, at once. Somebody else's session is not found.
+         * @description Ends one session of the account, at once: its browser is asked to sign in again. `GET /api/v1/sessions` has the ids.
+         *     Somebody else's session is not found. Takes a session only.
          */
         delete: operations["deleteSession"];
         options?: never;
@@ -179,14 +186,16 @@ export interface paths {
         };
         /**
          * List my API keys
-         * @description The account's keys, newest first, without the keys themselves. Takes a session only.
+         * @description The account's keys, newest first: `prefix` to recognise each by, and when it was last used, but not the keys
+         *     themselves. Takes a session only.
          */
         get: operations["listAPIKeys"];
         put?: never;
         /**
          * Make an API key
-         * @description Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-         *     session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+         * @description Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+         *     nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+         *     cannot make a stronger one. An account has at most 100 keys (409).
          */
         post: operations["createAPIKey"];
         delete?: never;
@@ -228,7 +237,8 @@ export interface paths {
         post?: never;
         /**
          * Revoke an API key
-         * @description Revokes a key at once. Somebody else's key is not found.
+         * @description Revokes a key at once: whoever sends it gets a 401 from the next request on. The `id` is the one that
+         *     `GET /api/v1/api-keys` tells, and not the key itself. Somebody else's key is not found. Takes a session only.
          */
         delete: operations["deleteAPIKey"];
         options?: never;
@@ -245,15 +255,19 @@ export interface paths {
         };
         /**
          * List my pictures
-         * @description One's own pictures of every visibility, sorted and filtered.
+         * @description One's own pictures of every visibility, sorted and filtered, in pages: the newest first unless `sort` and `order` say
+         *     otherwise. Send `next_cursor` as `cursor`, with the same other parameters, until it is null. What is uploaded or
+         *     deleted meanwhile shifts nothing.
          */
         get: operations["listImages"];
         put?: never;
         /**
          * Upload a picture
-         * @description Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes; `readyz`
-         *     says which of them this instance can read), either as the `file` field of a form or as the whole body. When it
-         *     answers, the picture is safe on disk.
+         * @description Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes;
+         *     `GET /api/v1/instance` says which of them this instance can read, and how large they may be), either as the `file`
+         *     field of a form or as the whole body. When it answers, the picture is safe on disk, and `url` is its link. A file
+         *     that is no picture gets a 415, one that is too large a 413, one that is broken or has too many pixels a 422, and one
+         *     that does not fit into the account a 403.
          *
          *     Private metadata (where it was taken, serial numbers, embedded thumbnails) is removed without touching the
          *     pixels, unless `keep_metadata` says otherwise; orientation and the colour profile stay. The same bytes again from
@@ -280,9 +294,10 @@ export interface paths {
         put?: never;
         /**
          * Delete many pictures, or change their visibility
-         * @description Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-         *     is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-         *     `images:write` to change the visibility.
+         * @description Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+         *     that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+         *     `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+         *     that the pictures are no longer there.
          */
         post: operations["bulkUpdateImages"];
         delete?: never;
@@ -300,16 +315,17 @@ export interface paths {
         };
         /**
          * Show a picture's data
-         * @description The data of one picture: one's own of any visibility, anybody's that is public or unlisted. To a stranger a
-         *     private picture looks like none. A deleted one answers 410.
+         * @description The data of one picture, with links to it in the usual sizes (`variants`): one's own of any visibility, anybody's
+         *     that is public or unlisted, for which no login is needed. To a stranger a private picture looks like none (404). A
+         *     deleted one answers 410.
          */
         get: operations["getImage"];
         put?: never;
         post?: never;
         /**
          * Delete a picture
-         * @description Deletes the picture; its links answer 410 from the next request on. Its bytes and every size of it are removed
-         *     with the last picture that shares them.
+         * @description Deletes the picture, for good; its links answer 410 from the next request on. Its bytes and every size of it are
+         *     removed with the last picture that shares them. Somebody else's picture is not found.
          */
         delete: operations["deleteImage"];
         options?: never;
@@ -317,7 +333,8 @@ export interface paths {
         /**
          * Change a picture's data
          * @description Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-         *     have). The pixels never change.
+         *     have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+         *     somebody else has changed since (412). Somebody else's picture is not found.
          */
         patch: operations["updateImage"];
         trace?: never;
@@ -333,9 +350,11 @@ export interface paths {
         put?: never;
         /**
          * Get links to a picture's variants
-         * @description Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-         *     picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-         *     made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+         * @description Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+         *     They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+         *     `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+         *     file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+         *     is a 400.
          *
          *     A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
          *     HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -361,8 +380,9 @@ export interface paths {
         put?: never;
         /**
          * Get a link that opens a picture for a while
-         * @description Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-         *     the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+         * @description Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+         *     private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+         *     rotation of the instance's signing keys.
          */
         post: operations["createImageLink"];
         delete?: never;
@@ -414,7 +434,8 @@ export interface paths {
         post?: never;
         /**
          * Give an upload up
-         * @description Removes what has arrived. A picture that was made of it stays.
+         * @description Removes what has arrived, and makes room for another upload. A picture that was made of it stays. Somebody else's
+         *     upload is not found, and neither is one that is gone already.
          */
         delete: operations["deleteUpload"];
         options?: never;
@@ -466,7 +487,7 @@ export interface paths {
         };
         /**
          * List public pictures
-         * @description Everybody's public pictures, newest first. Needs no login.
+         * @description Everybody's public pictures, newest first, in pages: send `next_cursor` as `cursor` until it is null. Needs no login.
          */
         get: operations["listFeed"];
         put?: never;
@@ -486,7 +507,7 @@ export interface paths {
         };
         /**
          * Get a picture
-         * @description The picture itself: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
+         * @description The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
          *     the format: that of the original gives the original to the byte, another one the same picture in that format
          *     (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
          *     they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
@@ -567,7 +588,8 @@ export interface paths {
         };
         /**
          * Is the process alive
-         * @description Answers as long as the process can answer at all. Touches nothing else.
+         * @description Answers as long as the process can answer at all, and touches nothing else: for whoever restarts a server that hangs.
+         *     Whether requests may be sent to it, `GET /readyz` says.
          */
         get: operations["getHealth"];
         put?: never;
@@ -587,7 +609,8 @@ export interface paths {
         };
         /**
          * Can it do its work
-         * @description Really asks the database, and really writes, reads and removes a small file in the storage.
+         * @description Really asks the database, and really writes, reads and removes a small file in the storage: for whoever decides which
+         *     server gets requests. It answers 503, and names what is failing, as long as it should get none.
          *
          *     A full storage is not a reason to take an instance out of service, since everything but uploads goes on: it is
          *     `full` in a 200 whose `status` is `degraded`.
@@ -610,7 +633,7 @@ export interface paths {
         };
         /**
          * This contract, as YAML
-         * @description The file as it was written, with its comments.
+         * @description The file as it was written, with its comments, of the version that the server has. Clients are generated from it.
          */
         get: operations["getContractYAML"];
         put?: never;
@@ -650,7 +673,8 @@ export interface paths {
         };
         /**
          * This contract, to read and try
-         * @description Swagger UI, from files in the server itself.
+         * @description A page with every operation, to read, and to try with the session that the browser has or with an API key (Swagger UI,
+         *     from files in the server itself).
          */
         get: operations["getDocs"];
         put?: never;
@@ -1439,12 +1463,12 @@ export interface components {
         Problem: {
             /**
              * Format: uri-reference
-             * @description Which problem it is; stable.
+             * @description Which problem it is; stable, and what programs go by. A reference, relative to the address of the request, to a page that says what happened and what to do.
              * @example /problems/invalid_request
              */
             type: string;
             /**
-             * @description The problem in a few words.
+             * @description The status in a few words.
              * @example Invalid request
              */
             title: string;
@@ -1455,7 +1479,7 @@ export interface components {
              */
             status: number;
             /**
-             * @description What happened this time.
+             * @description What happened this time; for people.
              * @example The request does not keep to the contract.
              */
             detail: string;
@@ -1486,7 +1510,7 @@ export interface components {
              */
             parameter?: string;
             /**
-             * @description What is wrong; stable.
+             * @description What is wrong; stable, and explained at `/problems/` and this code.
              * @example maximum
              */
             code: string;
@@ -1549,6 +1573,7 @@ export interface components {
         /** @description The upload, as far as it is. */
         UploadProgress: {
             headers: {
+                ETag: components["headers"]["ETag"];
                 "Upload-Offset": components["headers"]["UploadOffset"];
                 [name: string]: unknown;
             };
@@ -1575,6 +1600,8 @@ export interface components {
         /** @description The request does not keep to this contract; `errors` names what is wrong. */
         BadRequestProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1660,6 +1687,8 @@ export interface components {
         /** @description The body came too slowly, or not at all. */
         TimeoutProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1678,6 +1707,7 @@ export interface components {
         /** @description It contradicts what is there already. */
         ConflictProblem: {
             headers: {
+                "Retry-After": components["headers"]["RetryAfter"];
                 RateLimit: components["headers"]["RateLimit"];
                 "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
@@ -1744,6 +1774,8 @@ export interface components {
         /** @description More bytes than are taken. */
         TooLargeProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1762,6 +1794,8 @@ export interface components {
         /** @description A media type that is not taken here, or a file that is not a picture. */
         UnsupportedProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1799,6 +1833,8 @@ export interface components {
         /** @description Well formed, but it cannot be used, such as a broken picture. */
         UnprocessableProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1838,6 +1874,8 @@ export interface components {
         /** @description Our fault; it is in the server's log under this `request_id`. */
         InternalProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1878,6 +1916,8 @@ export interface components {
         StorageProblem: {
             headers: {
                 "Retry-After": components["headers"]["RetryAfter"];
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1896,6 +1936,8 @@ export interface components {
         /** @description Any other failure, such as a method that the path does not know (405, with `Allow`). */
         OtherProblem: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                 Allow: components["headers"]["Allow"];
                 [name: string]: unknown;
             };
@@ -1930,12 +1972,12 @@ export interface components {
          */
         Cursor: string;
         /**
-         * @description Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+         * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
          * @example "w7c2xq5kt3mza-1"
          */
         IfMatch: string;
         /**
-         * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+         * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
          * @example "w7c2xq5kt3mza-1"
          */
         IfNoneMatch: string;
@@ -2009,12 +2051,14 @@ export interface components {
          */
         RetryAfter: number;
         /**
-         * @description What is left of each limit, and the seconds until more is (draft-ietf-httpapi-ratelimit-headers).
+         * @description What is left of each limit, and the seconds for which that has to do; one more is let through after them
+         *     (draft-ietf-httpapi-ratelimit-headers-11).
          * @example "address";r=19;t=30
          */
         RateLimit: string;
         /**
-         * @description The limits themselves (draft-ietf-httpapi-ratelimit-headers).
+         * @description The limits themselves: so many at once, all of which come back within the seconds that are given, evenly. What has no
+         *     seconds does not come back by itself (draft-ietf-httpapi-ratelimit-headers-11).
          * @example "address";q=20;w=600
          */
         RateLimitPolicy: string;
@@ -2115,7 +2159,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -2168,7 +2212,7 @@ export interface operations {
             };
             header?: {
                 /**
-                 * @description Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+                 * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -2202,7 +2246,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+                 * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -2272,7 +2316,13 @@ export interface operations {
     getAccountUsage: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
+                 * @example "w7c2xq5kt3mza-1"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2281,6 +2331,7 @@ export interface operations {
             /** @description What the account uses. */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2294,6 +2345,7 @@ export interface operations {
                     "application/json": components["schemas"]["Usage"];
                 };
             };
+            304: components["responses"]["NotModified"];
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
@@ -2977,7 +3029,14 @@ export interface operations {
     bulkUpdateImages: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description A value of your own, random and used for this one request, so that it can be repeated after a broken connection
+                 *     without being done twice. Kept for 24 hours.
+                 * @example 0b6f5c1e-6c0e-4f5c-9a55-6f6a2c7be1d4
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -3020,8 +3079,10 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             408: components["responses"]["TimeoutProblem"];
+            409: components["responses"]["ConflictProblem"];
             413: components["responses"]["TooLargeProblem"];
             415: components["responses"]["UnsupportedProblem"];
+            422: components["responses"]["UnprocessableProblem"];
             429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
@@ -3034,7 +3095,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -3111,7 +3172,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+                 * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -3152,7 +3213,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+                 * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-Match"?: components["parameters"]["IfMatch"];
@@ -3401,6 +3462,9 @@ export interface operations {
             201: {
                 headers: {
                     Location: components["headers"]["UploadLocation"];
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimitPolicy"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3433,7 +3497,13 @@ export interface operations {
     getUpload: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
+                 * @example "w7c2xq5kt3mza-1"
+                 */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
             path: {
                 /**
                  * @description The resource's id.
@@ -3446,6 +3516,7 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["UploadProgress"];
+            304: components["responses"]["NotModified"];
             400: components["responses"]["BadRequestProblem"];
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
@@ -3459,7 +3530,13 @@ export interface operations {
     deleteUpload: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
+                 * @example "w7c2xq5kt3mza-1"
+                 */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
             path: {
                 /**
                  * @description The resource's id.
@@ -3482,6 +3559,7 @@ export interface operations {
             401: components["responses"]["UnauthenticatedProblem"];
             403: components["responses"]["ForbiddenProblem"];
             404: components["responses"]["NotFoundProblem"];
+            412: components["responses"]["PreconditionFailedProblem"];
             429: components["responses"]["RateLimitedProblem"];
             500: components["responses"]["InternalProblem"];
             503: components["responses"]["UnavailableProblem"];
@@ -3830,7 +3908,7 @@ export interface operations {
             };
             header?: {
                 /**
-                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -4001,7 +4079,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -4159,7 +4237,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
@@ -4191,7 +4269,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Answer 304 if the resource still has one of these ETags (RFC 9110).
+                 * @description Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
                  * @example "w7c2xq5kt3mza-1"
                  */
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];

@@ -779,7 +779,7 @@ type CheckStatus string
 
 // FieldError One thing that is wrong with the request.
 type FieldError struct {
-	// Code What is wrong; stable.
+	// Code What is wrong; stable, and explained at `/problems/` and this code.
 	//
 	// Example: maximum
 	Code string `json:"code"`
@@ -1218,7 +1218,7 @@ type Position string
 
 // Problem A problem document (RFC 9457).
 type Problem struct {
-	// Detail What happened this time.
+	// Detail What happened this time; for people.
 	//
 	// Example: The request does not keep to the contract.
 	Detail string `json:"detail"`
@@ -1236,12 +1236,12 @@ type Problem struct {
 	// Example: 400
 	Status int32 `json:"status"`
 
-	// Title The problem in a few words.
+	// Title The status in a few words.
 	//
 	// Example: Invalid request
 	Title string `json:"title"`
 
-	// Type Which problem it is; stable.
+	// Type Which problem it is; stable, and what programs go by. A reference, relative to the address of the request, to a page that says what happened and what to do.
 	//
 	// Example: /problems/invalid_request
 	Type string `json:"type"`
@@ -1607,20 +1607,26 @@ type DeleteAccountParams struct {
 	// Confirm The account's name, repeated.
 	Confirm string `form:"confirm" json:"confirm"`
 
-	// IfMatch Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // GetAccountParams defines parameters for GetAccount.
 type GetAccountParams struct {
-	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // UpdateAccountParams defines parameters for UpdateAccount.
 type UpdateAccountParams struct {
-	// IfMatch Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetAccountUsageParams defines parameters for GetAccountUsage.
+type GetAccountUsageParams struct {
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // CreateAccountParams defines parameters for CreateAccount.
@@ -1728,27 +1734,34 @@ type UploadImageParams struct {
 // UploadImageParamsFormat defines parameters for UploadImage.
 type UploadImageParamsFormat string
 
+// BulkUpdateImagesParams defines parameters for BulkUpdateImages.
+type BulkUpdateImagesParams struct {
+	// IdempotencyKey A value of your own, random and used for this one request, so that it can be repeated after a broken connection
+	// without being done twice. Kept for 24 hours.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // DeleteImageParams defines parameters for DeleteImage.
 type DeleteImageParams struct {
-	// IfMatch Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // GetImageParams defines parameters for GetImage.
 type GetImageParams struct {
-	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // UpdateImageParams defines parameters for UpdateImage.
 type UpdateImageParams struct {
-	// IfMatch Do it only if the resource still has one of these ETags (RFC 9110); otherwise 412.
+	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
 // GetInstanceParams defines parameters for GetInstance.
 type GetInstanceParams struct {
-	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
@@ -1773,6 +1786,18 @@ type CreateUploadParams struct {
 	// IdempotencyKey A value of your own, random and used for this one request, so that it can be repeated after a broken connection
 	// without being done twice. Kept for 24 hours.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteUploadParams defines parameters for DeleteUpload.
+type DeleteUploadParams struct {
+	// IfMatch Do it only if the resource still has one of these ETags, or any for `*` (RFC 9110); otherwise 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetUploadParams defines parameters for GetUpload.
+type GetUploadParams struct {
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // AppendUploadParams defines parameters for AppendUpload.
@@ -1842,7 +1867,7 @@ type GetFileParams struct {
 	// Sig The link's signature.
 	Sig *string `form:"sig,omitempty" json:"sig,omitempty"`
 
-	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
@@ -1863,13 +1888,13 @@ type GetOEmbedParams struct {
 
 // GetContractJSONParams defines parameters for GetContractJSON.
 type GetContractJSONParams struct {
-	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // GetContractYAMLParams defines parameters for GetContractYAML.
 type GetContractYAMLParams struct {
-	// IfNoneMatch Answer 304 if the resource still has one of these ETags (RFC 9110).
+	// IfNoneMatch Answer 304 if the resource still has one of these ETags, or any for `*` (RFC 9110).
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
@@ -1997,7 +2022,8 @@ type ClientInterface interface {
 
 	// GetAccount Show my account
 	//
-	// The account that the request is signed in as.
+	// The account that the request is signed in as, with its settings. Also a way to find out whether a session or a key
+	// still counts: a 401 says that it does not.
 	//
 	// Corresponds with GET /api/v1/account (the `GetAccount` operationId).
 	GetAccount(ctx context.Context, params *GetAccountParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2005,8 +2031,9 @@ type ClientInterface interface {
 	// UpdateAccountWithBody Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-	// have). A new `password` needs the old one as `current_password`, which is limited as signing in is, and ends every
-	// other session. Takes a session only, never an API key.
+	// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+	// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+	// page (409 when it is taken). Takes a session only, never an API key.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2016,8 +2043,9 @@ type ClientInterface interface {
 	// UpdateAccount Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-	// have). A new `password` needs the old one as `current_password`, which is limited as signing in is, and ends every
-	// other session. Takes a session only, never an API key.
+	// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+	// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+	// page (409 when it is taken). Takes a session only, never an API key.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2027,8 +2055,9 @@ type ClientInterface interface {
 	// UpdateAccountWithApplicationMergePatchPlusJSONBody Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-	// have). A new `password` needs the old one as `current_password`, which is limited as signing in is, and ends every
-	// other session. Takes a session only, never an API key.
+	// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+	// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+	// page (409 when it is taken). Takes a session only, never an API key.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -2037,15 +2066,17 @@ type ClientInterface interface {
 
 	// GetAccountUsage Show what my account uses
 	//
-	// The bytes and pictures that the account holds, and how many bytes it may hold.
+	// The bytes and pictures that the account holds, and how many bytes it may hold. An upload that would go beyond that
+	// is refused with 403.
 	//
 	// Corresponds with GET /api/v1/account/usage (the `GetAccountUsage` operationId).
-	GetAccountUsage(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetAccountUsage(ctx context.Context, params *GetAccountUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAccountWithBody Register an account
 	//
-	// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-	// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+	// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+	// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+	// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 	//
 	// Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 	// of this API tells whether an email is registered.
@@ -2057,8 +2088,9 @@ type ClientInterface interface {
 
 	// CreateAccount Register an account
 	//
-	// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-	// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+	// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+	// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+	// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 	//
 	// Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 	// of this API tells whether an email is registered.
@@ -2070,22 +2102,25 @@ type ClientInterface interface {
 
 	// ListAccountImages List somebody's public pictures
 	//
-	// The public pictures of one account, newest first.
+	// The public pictures of one account, newest first, in pages; empty when there are none, and 404 when there is no such
+	// account. Needs no login. Its owner sees no more here: `GET /api/v1/images` lists pictures of every visibility.
 	//
 	// Corresponds with GET /api/v1/accounts/{name}/images (the `ListAccountImages` operationId).
 	ListAccountImages(ctx context.Context, name string, params *ListAccountImagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListAPIKeys List my API keys
 	//
-	// The account's keys, newest first, without the keys themselves. Takes a session only.
+	// The account's keys, newest first: `prefix` to recognise each by, and when it was last used, but not the keys
+	// themselves. Takes a session only.
 	//
 	// Corresponds with GET /api/v1/api-keys (the `ListAPIKeys` operationId).
 	ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateAPIKeyWithBody Make an API key
 	//
-	// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-	// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+	// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+	// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+	// cannot make a stronger one. An account has at most 100 keys (409).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2094,8 +2129,9 @@ type ClientInterface interface {
 
 	// CreateAPIKey Make an API key
 	//
-	// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-	// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+	// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+	// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+	// cannot make a stronger one. An account has at most 100 keys (409).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2112,30 +2148,35 @@ type ClientInterface interface {
 
 	// DeleteAPIKey Revoke an API key
 	//
-	// Revokes a key at once. Somebody else's key is not found.
+	// Revokes a key at once: whoever sends it gets a 401 from the next request on. The `id` is the one that
+	// `GET /api/v1/api-keys` tells, and not the key itself. Somebody else's key is not found. Takes a session only.
 	//
 	// Corresponds with DELETE /api/v1/api-keys/{id} (the `DeleteAPIKey` operationId).
 	DeleteAPIKey(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListFeed List public pictures
 	//
-	// Everybody's public pictures, newest first. Needs no login.
+	// Everybody's public pictures, newest first, in pages: send `next_cursor` as `cursor` until it is null. Needs no login.
 	//
 	// Corresponds with GET /api/v1/feed (the `ListFeed` operationId).
 	ListFeed(ctx context.Context, params *ListFeedParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListImages List my pictures
 	//
-	// One's own pictures of every visibility, sorted and filtered.
+	// One's own pictures of every visibility, sorted and filtered, in pages: the newest first unless `sort` and `order` say
+	// otherwise. Send `next_cursor` as `cursor`, with the same other parameters, until it is null. What is uploaded or
+	// deleted meanwhile shifts nothing.
 	//
 	// Corresponds with GET /api/v1/images (the `ListImages` operationId).
 	ListImages(ctx context.Context, params *ListImagesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UploadImageWithBody Upload a picture
 	//
-	// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes; `readyz`
-	// says which of them this instance can read), either as the `file` field of a form or as the whole body. When it
-	// answers, the picture is safe on disk.
+	// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes;
+	// `GET /api/v1/instance` says which of them this instance can read, and how large they may be), either as the `file`
+	// field of a form or as the whole body. When it answers, the picture is safe on disk, and `url` is its link. A file
+	// that is no picture gets a 415, one that is too large a 413, one that is broken or has too many pixels a 422, and one
+	// that does not fit into the account a 403.
 	//
 	// Private metadata (where it was taken, serial numbers, embedded thumbnails) is removed without touching the
 	// pixels, unless `keep_metadata` says otherwise; orientation and the colour profile stay. The same bytes again from
@@ -2151,38 +2192,41 @@ type ClientInterface interface {
 
 	// BulkUpdateImagesWithBody Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-	// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility.
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+	// that the pictures are no longer there.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-	BulkUpdateImagesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	BulkUpdateImagesWithBody(ctx context.Context, params *BulkUpdateImagesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// BulkUpdateImages Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-	// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility.
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+	// that the pictures are no longer there.
 	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-	BulkUpdateImages(ctx context.Context, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	BulkUpdateImages(ctx context.Context, params *BulkUpdateImagesParams, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteImage Delete a picture
 	//
-	// Deletes the picture; its links answer 410 from the next request on. Its bytes and every size of it are removed
-	// with the last picture that shares them.
+	// Deletes the picture, for good; its links answer 410 from the next request on. Its bytes and every size of it are
+	// removed with the last picture that shares them. Somebody else's picture is not found.
 	//
 	// Corresponds with DELETE /api/v1/images/{id} (the `DeleteImage` operationId).
 	DeleteImage(ctx context.Context, id ResourceID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetImage Show a picture's data
 	//
-	// The data of one picture: one's own of any visibility, anybody's that is public or unlisted. To a stranger a
-	// private picture looks like none. A deleted one answers 410.
+	// The data of one picture, with links to it in the usual sizes (`variants`): one's own of any visibility, anybody's
+	// that is public or unlisted, for which no login is needed. To a stranger a private picture looks like none (404). A
+	// deleted one answers 410.
 	//
 	// Corresponds with GET /api/v1/images/{id} (the `GetImage` operationId).
 	GetImage(ctx context.Context, id ResourceID, params *GetImageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2190,7 +2234,8 @@ type ClientInterface interface {
 	// UpdateImageWithBody Change a picture's data
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-	// have). The pixels never change.
+	// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+	// somebody else has changed since (412). Somebody else's picture is not found.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2200,7 +2245,8 @@ type ClientInterface interface {
 	// UpdateImage Change a picture's data
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-	// have). The pixels never change.
+	// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+	// somebody else has changed since (412). Somebody else's picture is not found.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2210,7 +2256,8 @@ type ClientInterface interface {
 	// UpdateImageWithApplicationMergePatchPlusJSONBody Change a picture's data
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-	// have). The pixels never change.
+	// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+	// somebody else has changed since (412). Somebody else's picture is not found.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -2219,8 +2266,9 @@ type ClientInterface interface {
 
 	// CreateImageLinkWithBody Get a link that opens a picture for a while
 	//
-	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-	// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+	// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+	// rotation of the instance's signing keys.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2229,8 +2277,9 @@ type ClientInterface interface {
 
 	// CreateImageLink Get a link that opens a picture for a while
 	//
-	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-	// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+	// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+	// rotation of the instance's signing keys.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2239,9 +2288,11 @@ type ClientInterface interface {
 
 	// CreateImageVariantsWithBody Get links to a picture's variants
 	//
-	// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-	// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-	// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+	// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+	// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+	// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+	// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+	// is a 400.
 	//
 	// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 	// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -2256,9 +2307,11 @@ type ClientInterface interface {
 
 	// CreateImageVariants Get links to a picture's variants
 	//
-	// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-	// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-	// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+	// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+	// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+	// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+	// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+	// is a 400.
 	//
 	// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 	// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -2281,23 +2334,24 @@ type ClientInterface interface {
 
 	// DeleteSessions Sign out everywhere
 	//
-	// Ends every session of the account, this one too. API keys stay.
+	// Ends every session of the account, this one too, and removes its cookie. API keys stay. Takes a session only.
 	//
 	// Corresponds with DELETE /api/v1/sessions (the `DeleteSessions` operationId).
 	DeleteSessions(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListSessions List my sessions
 	//
-	// Where the account is signed in, the most recently used first. Takes a session only.
+	// Where the account is signed in, the most recently used first, with the browser and the address. One that looks
+	// strange is ended by its `id`. Takes a session only.
 	//
 	// Corresponds with GET /api/v1/sessions (the `ListSessions` operationId).
 	ListSessions(ctx context.Context, params *ListSessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateSessionWithBody Sign in
 	//
-	// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-	// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-	// name and for each address.
+	// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+	// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+	// answer (401), after the same time. Attempts are limited for each name and for each address.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2306,9 +2360,9 @@ type ClientInterface interface {
 
 	// CreateSession Sign in
 	//
-	// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-	// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-	// name and for each address.
+	// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+	// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+	// answer (401), after the same time. Attempts are limited for each name and for each address.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2317,14 +2371,15 @@ type ClientInterface interface {
 
 	// DeleteCurrentSession Sign out
 	//
-	// Ends the session that the request carries.
+	// Ends the session that the request carries, and removes its cookie. Other sessions and API keys stay.
 	//
 	// Corresponds with DELETE /api/v1/sessions/current (the `DeleteCurrentSession` operationId).
 	DeleteCurrentSession(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteSession End one session
 	//
-	// Ends one session of the account, at once. Somebody else's session is not found.
+	// Ends one session of the account, at once: its browser is asked to sign in again. `GET /api/v1/sessions` has the ids.
+	// Somebody else's session is not found. Takes a session only.
 	//
 	// Corresponds with DELETE /api/v1/sessions/{id} (the `DeleteSession` operationId).
 	DeleteSession(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2361,10 +2416,11 @@ type ClientInterface interface {
 
 	// DeleteUpload Give an upload up
 	//
-	// Removes what has arrived. A picture that was made of it stays.
+	// Removes what has arrived, and makes room for another upload. A picture that was made of it stays. Somebody else's
+	// upload is not found, and neither is one that is gone already.
 	//
 	// Corresponds with DELETE /api/v1/uploads/{id} (the `DeleteUpload` operationId).
-	DeleteUpload(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteUpload(ctx context.Context, id ResourceID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetUpload Show how far an upload is
 	//
@@ -2372,7 +2428,7 @@ type ClientInterface interface {
 	// one that is complete or was removed.
 	//
 	// Corresponds with GET /api/v1/uploads/{id} (the `GetUpload` operationId).
-	GetUpload(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetUpload(ctx context.Context, id ResourceID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// AppendUploadWithBody Send the next part
 	//
@@ -2420,21 +2476,23 @@ type ClientInterface interface {
 
 	// GetDocs This contract, to read and try
 	//
-	// Swagger UI, from files in the server itself.
+	// A page with every operation, to read, and to try with the session that the browser has or with an API key (Swagger UI,
+	// from files in the server itself).
 	//
 	// Corresponds with GET /docs (the `GetDocs` operationId).
 	GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetHealth Is the process alive
 	//
-	// Answers as long as the process can answer at all. Touches nothing else.
+	// Answers as long as the process can answer at all, and touches nothing else: for whoever restarts a server that hangs.
+	// Whether requests may be sent to it, `GET /readyz` says.
 	//
 	// Corresponds with GET /healthz (the `GetHealth` operationId).
 	GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetFile Get a picture
 	//
-	// The picture itself: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
+	// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
 	// the format: that of the original gives the original to the byte, another one the same picture in that format
 	// (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
 	// they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
@@ -2475,14 +2533,15 @@ type ClientInterface interface {
 
 	// GetContractYAML This contract, as YAML
 	//
-	// The file as it was written, with its comments.
+	// The file as it was written, with its comments, of the version that the server has. Clients are generated from it.
 	//
 	// Corresponds with GET /openapi.yaml (the `GetContractYAML` operationId).
 	GetContractYAML(ctx context.Context, params *GetContractYAMLParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetReadiness Can it do its work
 	//
-	// Really asks the database, and really writes, reads and removes a small file in the storage.
+	// Really asks the database, and really writes, reads and removes a small file in the storage: for whoever decides which
+	// server gets requests. It answers 503, and names what is failing, as long as it should get none.
 	//
 	// A full storage is not a reason to take an instance out of service, since everything but uploads goes on: it is
 	// `full` in a 200 whose `status` is `degraded`.
@@ -2512,7 +2571,8 @@ func (c *Client) DeleteAccount(ctx context.Context, params *DeleteAccountParams,
 
 // GetAccount Show my account
 //
-// The account that the request is signed in as.
+// The account that the request is signed in as, with its settings. Also a way to find out whether a session or a key
+// still counts: a 401 says that it does not.
 //
 // Corresponds with GET /api/v1/account (the `GetAccount` operationId).
 func (c *Client) GetAccount(ctx context.Context, params *GetAccountParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2530,8 +2590,9 @@ func (c *Client) GetAccount(ctx context.Context, params *GetAccountParams, reqEd
 // UpdateAccountWithBody Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-// have). A new `password` needs the old one as `current_password`, which is limited as signing in is, and ends every
-// other session. Takes a session only, never an API key.
+// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+// page (409 when it is taken). Takes a session only, never an API key.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2551,8 +2612,9 @@ func (c *Client) UpdateAccountWithBody(ctx context.Context, params *UpdateAccoun
 // UpdateAccount Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-// have). A new `password` needs the old one as `current_password`, which is limited as signing in is, and ends every
-// other session. Takes a session only, never an API key.
+// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+// page (409 when it is taken). Takes a session only, never an API key.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2572,8 +2634,9 @@ func (c *Client) UpdateAccount(ctx context.Context, params *UpdateAccountParams,
 // UpdateAccountWithApplicationMergePatchPlusJSONBody Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-// have). A new `password` needs the old one as `current_password`, which is limited as signing in is, and ends every
-// other session. Takes a session only, never an API key.
+// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+// page (409 when it is taken). Takes a session only, never an API key.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -2592,11 +2655,12 @@ func (c *Client) UpdateAccountWithApplicationMergePatchPlusJSONBody(ctx context.
 
 // GetAccountUsage Show what my account uses
 //
-// The bytes and pictures that the account holds, and how many bytes it may hold.
+// The bytes and pictures that the account holds, and how many bytes it may hold. An upload that would go beyond that
+// is refused with 403.
 //
 // Corresponds with GET /api/v1/account/usage (the `GetAccountUsage` operationId).
-func (c *Client) GetAccountUsage(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetAccountUsageRequest(c.Server)
+func (c *Client) GetAccountUsage(ctx context.Context, params *GetAccountUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAccountUsageRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2609,8 +2673,9 @@ func (c *Client) GetAccountUsage(ctx context.Context, reqEditors ...RequestEdito
 
 // CreateAccountWithBody Register an account
 //
-// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 //
 // Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 // of this API tells whether an email is registered.
@@ -2632,8 +2697,9 @@ func (c *Client) CreateAccountWithBody(ctx context.Context, params *CreateAccoun
 
 // CreateAccount Register an account
 //
-// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 //
 // Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 // of this API tells whether an email is registered.
@@ -2655,7 +2721,8 @@ func (c *Client) CreateAccount(ctx context.Context, params *CreateAccountParams,
 
 // ListAccountImages List somebody's public pictures
 //
-// The public pictures of one account, newest first.
+// The public pictures of one account, newest first, in pages; empty when there are none, and 404 when there is no such
+// account. Needs no login. Its owner sees no more here: `GET /api/v1/images` lists pictures of every visibility.
 //
 // Corresponds with GET /api/v1/accounts/{name}/images (the `ListAccountImages` operationId).
 func (c *Client) ListAccountImages(ctx context.Context, name string, params *ListAccountImagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2672,7 +2739,8 @@ func (c *Client) ListAccountImages(ctx context.Context, name string, params *Lis
 
 // ListAPIKeys List my API keys
 //
-// The account's keys, newest first, without the keys themselves. Takes a session only.
+// The account's keys, newest first: `prefix` to recognise each by, and when it was last used, but not the keys
+// themselves. Takes a session only.
 //
 // Corresponds with GET /api/v1/api-keys (the `ListAPIKeys` operationId).
 func (c *Client) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2689,8 +2757,9 @@ func (c *Client) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, req
 
 // CreateAPIKeyWithBody Make an API key
 //
-// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+// cannot make a stronger one. An account has at most 100 keys (409).
 //
 // Takes any type of body and a specified content type.
 //
@@ -2709,8 +2778,9 @@ func (c *Client) CreateAPIKeyWithBody(ctx context.Context, params *CreateAPIKeyP
 
 // CreateAPIKey Make an API key
 //
-// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+// cannot make a stronger one. An account has at most 100 keys (409).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2747,7 +2817,8 @@ func (c *Client) DeleteCurrentAPIKey(ctx context.Context, reqEditors ...RequestE
 
 // DeleteAPIKey Revoke an API key
 //
-// Revokes a key at once. Somebody else's key is not found.
+// Revokes a key at once: whoever sends it gets a 401 from the next request on. The `id` is the one that
+// `GET /api/v1/api-keys` tells, and not the key itself. Somebody else's key is not found. Takes a session only.
 //
 // Corresponds with DELETE /api/v1/api-keys/{id} (the `DeleteAPIKey` operationId).
 func (c *Client) DeleteAPIKey(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2764,7 +2835,7 @@ func (c *Client) DeleteAPIKey(ctx context.Context, id ResourceID, reqEditors ...
 
 // ListFeed List public pictures
 //
-// Everybody's public pictures, newest first. Needs no login.
+// Everybody's public pictures, newest first, in pages: send `next_cursor` as `cursor` until it is null. Needs no login.
 //
 // Corresponds with GET /api/v1/feed (the `ListFeed` operationId).
 func (c *Client) ListFeed(ctx context.Context, params *ListFeedParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2781,7 +2852,9 @@ func (c *Client) ListFeed(ctx context.Context, params *ListFeedParams, reqEditor
 
 // ListImages List my pictures
 //
-// One's own pictures of every visibility, sorted and filtered.
+// One's own pictures of every visibility, sorted and filtered, in pages: the newest first unless `sort` and `order` say
+// otherwise. Send `next_cursor` as `cursor`, with the same other parameters, until it is null. What is uploaded or
+// deleted meanwhile shifts nothing.
 //
 // Corresponds with GET /api/v1/images (the `ListImages` operationId).
 func (c *Client) ListImages(ctx context.Context, params *ListImagesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2798,9 +2871,11 @@ func (c *Client) ListImages(ctx context.Context, params *ListImagesParams, reqEd
 
 // UploadImageWithBody Upload a picture
 //
-// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes; `readyz`
-// says which of them this instance can read), either as the `file` field of a form or as the whole body. When it
-// answers, the picture is safe on disk.
+// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes;
+// `GET /api/v1/instance` says which of them this instance can read, and how large they may be), either as the `file`
+// field of a form or as the whole body. When it answers, the picture is safe on disk, and `url` is its link. A file
+// that is no picture gets a 415, one that is too large a 413, one that is broken or has too many pixels a 422, and one
+// that does not fit into the account a 403.
 //
 // Private metadata (where it was taken, serial numbers, embedded thumbnails) is removed without touching the
 // pixels, unless `keep_metadata` says otherwise; orientation and the colour profile stay. The same bytes again from
@@ -2826,15 +2901,16 @@ func (c *Client) UploadImageWithBody(ctx context.Context, params *UploadImagePar
 
 // BulkUpdateImagesWithBody Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility.
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+// that the pictures are no longer there.
 //
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-func (c *Client) BulkUpdateImagesWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewBulkUpdateImagesRequestWithBody(c.Server, contentType, body)
+func (c *Client) BulkUpdateImagesWithBody(ctx context.Context, params *BulkUpdateImagesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBulkUpdateImagesRequestWithBody(c.Server, params, contentType, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2847,15 +2923,16 @@ func (c *Client) BulkUpdateImagesWithBody(ctx context.Context, contentType strin
 
 // BulkUpdateImages Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility.
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+// that the pictures are no longer there.
 //
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-func (c *Client) BulkUpdateImages(ctx context.Context, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewBulkUpdateImagesRequest(c.Server, body)
+func (c *Client) BulkUpdateImages(ctx context.Context, params *BulkUpdateImagesParams, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBulkUpdateImagesRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2868,8 +2945,8 @@ func (c *Client) BulkUpdateImages(ctx context.Context, body BulkUpdateImagesJSON
 
 // DeleteImage Delete a picture
 //
-// Deletes the picture; its links answer 410 from the next request on. Its bytes and every size of it are removed
-// with the last picture that shares them.
+// Deletes the picture, for good; its links answer 410 from the next request on. Its bytes and every size of it are
+// removed with the last picture that shares them. Somebody else's picture is not found.
 //
 // Corresponds with DELETE /api/v1/images/{id} (the `DeleteImage` operationId).
 func (c *Client) DeleteImage(ctx context.Context, id ResourceID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2886,8 +2963,9 @@ func (c *Client) DeleteImage(ctx context.Context, id ResourceID, params *DeleteI
 
 // GetImage Show a picture's data
 //
-// The data of one picture: one's own of any visibility, anybody's that is public or unlisted. To a stranger a
-// private picture looks like none. A deleted one answers 410.
+// The data of one picture, with links to it in the usual sizes (`variants`): one's own of any visibility, anybody's
+// that is public or unlisted, for which no login is needed. To a stranger a private picture looks like none (404). A
+// deleted one answers 410.
 //
 // Corresponds with GET /api/v1/images/{id} (the `GetImage` operationId).
 func (c *Client) GetImage(ctx context.Context, id ResourceID, params *GetImageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -2905,7 +2983,8 @@ func (c *Client) GetImage(ctx context.Context, id ResourceID, params *GetImagePa
 // UpdateImageWithBody Change a picture's data
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-// have). The pixels never change.
+// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+// somebody else has changed since (412). Somebody else's picture is not found.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2925,7 +3004,8 @@ func (c *Client) UpdateImageWithBody(ctx context.Context, id ResourceID, params 
 // UpdateImage Change a picture's data
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-// have). The pixels never change.
+// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+// somebody else has changed since (412). Somebody else's picture is not found.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2945,7 +3025,8 @@ func (c *Client) UpdateImage(ctx context.Context, id ResourceID, params *UpdateI
 // UpdateImageWithApplicationMergePatchPlusJSONBody Change a picture's data
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-// have). The pixels never change.
+// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+// somebody else has changed since (412). Somebody else's picture is not found.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -2964,8 +3045,9 @@ func (c *Client) UpdateImageWithApplicationMergePatchPlusJSONBody(ctx context.Co
 
 // CreateImageLinkWithBody Get a link that opens a picture for a while
 //
-// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+// rotation of the instance's signing keys.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2984,8 +3066,9 @@ func (c *Client) CreateImageLinkWithBody(ctx context.Context, id ResourceID, con
 
 // CreateImageLink Get a link that opens a picture for a while
 //
-// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+// rotation of the instance's signing keys.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3004,9 +3087,11 @@ func (c *Client) CreateImageLink(ctx context.Context, id ResourceID, body Create
 
 // CreateImageVariantsWithBody Get links to a picture's variants
 //
-// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+// is a 400.
 //
 // A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 // HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -3031,9 +3116,11 @@ func (c *Client) CreateImageVariantsWithBody(ctx context.Context, id ResourceID,
 
 // CreateImageVariants Get links to a picture's variants
 //
-// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+// is a 400.
 //
 // A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 // HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -3076,7 +3163,7 @@ func (c *Client) GetInstance(ctx context.Context, params *GetInstanceParams, req
 
 // DeleteSessions Sign out everywhere
 //
-// Ends every session of the account, this one too. API keys stay.
+// Ends every session of the account, this one too, and removes its cookie. API keys stay. Takes a session only.
 //
 // Corresponds with DELETE /api/v1/sessions (the `DeleteSessions` operationId).
 func (c *Client) DeleteSessions(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3093,7 +3180,8 @@ func (c *Client) DeleteSessions(ctx context.Context, reqEditors ...RequestEditor
 
 // ListSessions List my sessions
 //
-// Where the account is signed in, the most recently used first. Takes a session only.
+// Where the account is signed in, the most recently used first, with the browser and the address. One that looks
+// strange is ended by its `id`. Takes a session only.
 //
 // Corresponds with GET /api/v1/sessions (the `ListSessions` operationId).
 func (c *Client) ListSessions(ctx context.Context, params *ListSessionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3110,9 +3198,9 @@ func (c *Client) ListSessions(ctx context.Context, params *ListSessionsParams, r
 
 // CreateSessionWithBody Sign in
 //
-// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-// name and for each address.
+// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+// answer (401), after the same time. Attempts are limited for each name and for each address.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3131,9 +3219,9 @@ func (c *Client) CreateSessionWithBody(ctx context.Context, params *CreateSessio
 
 // CreateSession Sign in
 //
-// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-// name and for each address.
+// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+// answer (401), after the same time. Attempts are limited for each name and for each address.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3152,7 +3240,7 @@ func (c *Client) CreateSession(ctx context.Context, params *CreateSessionParams,
 
 // DeleteCurrentSession Sign out
 //
-// Ends the session that the request carries.
+// Ends the session that the request carries, and removes its cookie. Other sessions and API keys stay.
 //
 // Corresponds with DELETE /api/v1/sessions/current (the `DeleteCurrentSession` operationId).
 func (c *Client) DeleteCurrentSession(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3169,7 +3257,8 @@ func (c *Client) DeleteCurrentSession(ctx context.Context, reqEditors ...Request
 
 // DeleteSession End one session
 //
-// Ends one session of the account, at once. Somebody else's session is not found.
+// Ends one session of the account, at once: its browser is asked to sign in again. `GET /api/v1/sessions` has the ids.
+// Somebody else's session is not found. Takes a session only.
 //
 // Corresponds with DELETE /api/v1/sessions/{id} (the `DeleteSession` operationId).
 func (c *Client) DeleteSession(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3236,11 +3325,12 @@ func (c *Client) CreateUpload(ctx context.Context, params *CreateUploadParams, b
 
 // DeleteUpload Give an upload up
 //
-// Removes what has arrived. A picture that was made of it stays.
+// Removes what has arrived, and makes room for another upload. A picture that was made of it stays. Somebody else's
+// upload is not found, and neither is one that is gone already.
 //
 // Corresponds with DELETE /api/v1/uploads/{id} (the `DeleteUpload` operationId).
-func (c *Client) DeleteUpload(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteUploadRequest(c.Server, id)
+func (c *Client) DeleteUpload(ctx context.Context, id ResourceID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteUploadRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3257,8 +3347,8 @@ func (c *Client) DeleteUpload(ctx context.Context, id ResourceID, reqEditors ...
 // one that is complete or was removed.
 //
 // Corresponds with GET /api/v1/uploads/{id} (the `GetUpload` operationId).
-func (c *Client) GetUpload(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetUploadRequest(c.Server, id)
+func (c *Client) GetUpload(ctx context.Context, id ResourceID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetUploadRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3345,7 +3435,8 @@ func (c *Client) CompleteUpload(ctx context.Context, id ResourceID, body Complet
 
 // GetDocs This contract, to read and try
 //
-// Swagger UI, from files in the server itself.
+// A page with every operation, to read, and to try with the session that the browser has or with an API key (Swagger UI,
+// from files in the server itself).
 //
 // Corresponds with GET /docs (the `GetDocs` operationId).
 func (c *Client) GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3362,7 +3453,8 @@ func (c *Client) GetDocs(ctx context.Context, reqEditors ...RequestEditorFn) (*h
 
 // GetHealth Is the process alive
 //
-// Answers as long as the process can answer at all. Touches nothing else.
+// Answers as long as the process can answer at all, and touches nothing else: for whoever restarts a server that hangs.
+// Whether requests may be sent to it, `GET /readyz` says.
 //
 // Corresponds with GET /healthz (the `GetHealth` operationId).
 func (c *Client) GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3379,7 +3471,7 @@ func (c *Client) GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (
 
 // GetFile Get a picture
 //
-// The picture itself: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
+// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
 // the format: that of the original gives the original to the byte, another one the same picture in that format
 // (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
 // they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
@@ -3450,7 +3542,7 @@ func (c *Client) GetContractJSON(ctx context.Context, params *GetContractJSONPar
 
 // GetContractYAML This contract, as YAML
 //
-// The file as it was written, with its comments.
+// The file as it was written, with its comments, of the version that the server has. Clients are generated from it.
 //
 // Corresponds with GET /openapi.yaml (the `GetContractYAML` operationId).
 func (c *Client) GetContractYAML(ctx context.Context, params *GetContractYAMLParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3467,7 +3559,8 @@ func (c *Client) GetContractYAML(ctx context.Context, params *GetContractYAMLPar
 
 // GetReadiness Can it do its work
 //
-// Really asks the database, and really writes, reads and removes a small file in the storage.
+// Really asks the database, and really writes, reads and removes a small file in the storage: for whoever decides which
+// server gets requests. It answers 503, and names what is failing, as long as it should get none.
 //
 // A full storage is not a reason to take an instance out of service, since everything but uploads goes on: it is
 // `full` in a 200 whose `status` is `degraded`.
@@ -3659,7 +3752,7 @@ func NewUpdateAccountRequestWithBody(server string, params *UpdateAccountParams,
 }
 
 // NewGetAccountUsageRequest constructs an http.Request for the GetAccountUsage method
-func NewGetAccountUsageRequest(server string) (*http.Request, error) {
+func NewGetAccountUsageRequest(server string, params *GetAccountUsageParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -3680,6 +3773,21 @@ func NewGetAccountUsageRequest(server string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -4342,18 +4450,18 @@ func NewUploadImageRequestWithBody(server string, params *UploadImageParams, con
 }
 
 // NewBulkUpdateImagesRequest calls the generic BulkUpdateImages builder with application/json body
-func NewBulkUpdateImagesRequest(server string, body BulkUpdateImagesJSONRequestBody) (*http.Request, error) {
+func NewBulkUpdateImagesRequest(server string, params *BulkUpdateImagesParams, body BulkUpdateImagesJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
 	bodyReader = bytes.NewReader(buf)
-	return NewBulkUpdateImagesRequestWithBody(server, "application/json", bodyReader)
+	return NewBulkUpdateImagesRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewBulkUpdateImagesRequestWithBody constructs an http.Request for the BulkUpdateImages method, with any body, and a specified content type
-func NewBulkUpdateImagesRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+func NewBulkUpdateImagesRequestWithBody(server string, params *BulkUpdateImagesParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -4377,6 +4485,21 @@ func NewBulkUpdateImagesRequestWithBody(server string, contentType string, body 
 	}
 
 	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
 
 	return req, nil
 }
@@ -4953,7 +5076,7 @@ func NewCreateUploadRequestWithBody(server string, params *CreateUploadParams, c
 }
 
 // NewDeleteUploadRequest constructs an http.Request for the DeleteUpload method
-func NewDeleteUploadRequest(server string, id ResourceID) (*http.Request, error) {
+func NewDeleteUploadRequest(server string, id ResourceID, params *DeleteUploadParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4983,11 +5106,26 @@ func NewDeleteUploadRequest(server string, id ResourceID) (*http.Request, error)
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewGetUploadRequest constructs an http.Request for the GetUpload method
-func NewGetUploadRequest(server string, id ResourceID) (*http.Request, error) {
+func NewGetUploadRequest(server string, id ResourceID, params *GetUploadParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5015,6 +5153,21 @@ func NewGetUploadRequest(server string, id ResourceID) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -5715,7 +5868,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetAccountWithResponse Show my account
 	//
-	// The account that the request is signed in as.
+	// The account that the request is signed in as, with its settings. Also a way to find out whether a session or a key
+	// still counts: a 401 says that it does not.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5725,8 +5879,9 @@ type ClientWithResponsesInterface interface {
 	// UpdateAccountWithBodyWithResponse Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-	// have). A new `password` needs the old one as `current_password`, which is limited as signing in is, and ends every
-	// other session. Takes a session only, never an API key.
+	// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+	// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+	// page (409 when it is taken). Takes a session only, never an API key.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5736,8 +5891,9 @@ type ClientWithResponsesInterface interface {
 	// UpdateAccountWithResponse Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-	// have). A new `password` needs the old one as `current_password`, which is limited as signing in is, and ends every
-	// other session. Takes a session only, never an API key.
+	// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+	// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+	// page (409 when it is taken). Takes a session only, never an API key.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5747,8 +5903,9 @@ type ClientWithResponsesInterface interface {
 	// UpdateAccountWithApplicationMergePatchPlusJSONBodyWithResponse Change my account
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-	// have). A new `password` needs the old one as `current_password`, which is limited as signing in is, and ends every
-	// other session. Takes a session only, never an API key.
+	// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+	// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+	// page (409 when it is taken). Takes a session only, never an API key.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5757,17 +5914,19 @@ type ClientWithResponsesInterface interface {
 
 	// GetAccountUsageWithResponse Show what my account uses
 	//
-	// The bytes and pictures that the account holds, and how many bytes it may hold.
+	// The bytes and pictures that the account holds, and how many bytes it may hold. An upload that would go beyond that
+	// is refused with 403.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/account/usage (the `GetAccountUsage` operationId).
-	GetAccountUsageWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetAccountUsageResponse, error)
+	GetAccountUsageWithResponse(ctx context.Context, params *GetAccountUsageParams, reqEditors ...RequestEditorFn) (*GetAccountUsageResponse, error)
 
 	// CreateAccountWithBodyWithResponse Register an account
 	//
-	// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-	// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+	// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+	// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+	// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 	//
 	// Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 	// of this API tells whether an email is registered.
@@ -5779,8 +5938,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAccountWithResponse Register an account
 	//
-	// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-	// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+	// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+	// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+	// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 	//
 	// Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 	// of this API tells whether an email is registered.
@@ -5792,7 +5952,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListAccountImagesWithResponse List somebody's public pictures
 	//
-	// The public pictures of one account, newest first.
+	// The public pictures of one account, newest first, in pages; empty when there are none, and 404 when there is no such
+	// account. Needs no login. Its owner sees no more here: `GET /api/v1/images` lists pictures of every visibility.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5801,7 +5962,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListAPIKeysWithResponse List my API keys
 	//
-	// The account's keys, newest first, without the keys themselves. Takes a session only.
+	// The account's keys, newest first: `prefix` to recognise each by, and when it was last used, but not the keys
+	// themselves. Takes a session only.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5810,8 +5972,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAPIKeyWithBodyWithResponse Make an API key
 	//
-	// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-	// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+	// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+	// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+	// cannot make a stronger one. An account has at most 100 keys (409).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5820,8 +5983,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAPIKeyWithResponse Make an API key
 	//
-	// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-	// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+	// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+	// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+	// cannot make a stronger one. An account has at most 100 keys (409).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5840,7 +6004,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteAPIKeyWithResponse Revoke an API key
 	//
-	// Revokes a key at once. Somebody else's key is not found.
+	// Revokes a key at once: whoever sends it gets a 401 from the next request on. The `id` is the one that
+	// `GET /api/v1/api-keys` tells, and not the key itself. Somebody else's key is not found. Takes a session only.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5849,7 +6014,7 @@ type ClientWithResponsesInterface interface {
 
 	// ListFeedWithResponse List public pictures
 	//
-	// Everybody's public pictures, newest first. Needs no login.
+	// Everybody's public pictures, newest first, in pages: send `next_cursor` as `cursor` until it is null. Needs no login.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5858,7 +6023,9 @@ type ClientWithResponsesInterface interface {
 
 	// ListImagesWithResponse List my pictures
 	//
-	// One's own pictures of every visibility, sorted and filtered.
+	// One's own pictures of every visibility, sorted and filtered, in pages: the newest first unless `sort` and `order` say
+	// otherwise. Send `next_cursor` as `cursor`, with the same other parameters, until it is null. What is uploaded or
+	// deleted meanwhile shifts nothing.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5867,9 +6034,11 @@ type ClientWithResponsesInterface interface {
 
 	// UploadImageWithBodyWithResponse Upload a picture
 	//
-	// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes; `readyz`
-	// says which of them this instance can read), either as the `file` field of a form or as the whole body. When it
-	// answers, the picture is safe on disk.
+	// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes;
+	// `GET /api/v1/instance` says which of them this instance can read, and how large they may be), either as the `file`
+	// field of a form or as the whole body. When it answers, the picture is safe on disk, and `url` is its link. A file
+	// that is no picture gets a 415, one that is too large a 413, one that is broken or has too many pixels a 422, and one
+	// that does not fit into the account a 403.
 	//
 	// Private metadata (where it was taken, serial numbers, embedded thumbnails) is removed without touching the
 	// pixels, unless `keep_metadata` says otherwise; orientation and the colour profile stay. The same bytes again from
@@ -5885,30 +6054,32 @@ type ClientWithResponsesInterface interface {
 
 	// BulkUpdateImagesWithBodyWithResponse Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-	// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility.
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+	// that the pictures are no longer there.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-	BulkUpdateImagesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error)
+	BulkUpdateImagesWithBodyWithResponse(ctx context.Context, params *BulkUpdateImagesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error)
 
 	// BulkUpdateImagesWithResponse Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-	// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility.
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+	// that the pictures are no longer there.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-	BulkUpdateImagesWithResponse(ctx context.Context, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error)
+	BulkUpdateImagesWithResponse(ctx context.Context, params *BulkUpdateImagesParams, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error)
 
 	// DeleteImageWithResponse Delete a picture
 	//
-	// Deletes the picture; its links answer 410 from the next request on. Its bytes and every size of it are removed
-	// with the last picture that shares them.
+	// Deletes the picture, for good; its links answer 410 from the next request on. Its bytes and every size of it are
+	// removed with the last picture that shares them. Somebody else's picture is not found.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5917,8 +6088,9 @@ type ClientWithResponsesInterface interface {
 
 	// GetImageWithResponse Show a picture's data
 	//
-	// The data of one picture: one's own of any visibility, anybody's that is public or unlisted. To a stranger a
-	// private picture looks like none. A deleted one answers 410.
+	// The data of one picture, with links to it in the usual sizes (`variants`): one's own of any visibility, anybody's
+	// that is public or unlisted, for which no login is needed. To a stranger a private picture looks like none (404). A
+	// deleted one answers 410.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5928,7 +6100,8 @@ type ClientWithResponsesInterface interface {
 	// UpdateImageWithBodyWithResponse Change a picture's data
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-	// have). The pixels never change.
+	// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+	// somebody else has changed since (412). Somebody else's picture is not found.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5938,7 +6111,8 @@ type ClientWithResponsesInterface interface {
 	// UpdateImageWithResponse Change a picture's data
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-	// have). The pixels never change.
+	// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+	// somebody else has changed since (412). Somebody else's picture is not found.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5948,7 +6122,8 @@ type ClientWithResponsesInterface interface {
 	// UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse Change a picture's data
 	//
 	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-	// have). The pixels never change.
+	// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+	// somebody else has changed since (412). Somebody else's picture is not found.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5957,8 +6132,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateImageLinkWithBodyWithResponse Get a link that opens a picture for a while
 	//
-	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-	// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+	// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+	// rotation of the instance's signing keys.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5967,8 +6143,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateImageLinkWithResponse Get a link that opens a picture for a while
 	//
-	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-	// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+	// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+	// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+	// rotation of the instance's signing keys.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5977,9 +6154,11 @@ type ClientWithResponsesInterface interface {
 
 	// CreateImageVariantsWithBodyWithResponse Get links to a picture's variants
 	//
-	// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-	// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-	// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+	// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+	// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+	// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+	// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+	// is a 400.
 	//
 	// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 	// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -5994,9 +6173,11 @@ type ClientWithResponsesInterface interface {
 
 	// CreateImageVariantsWithResponse Get links to a picture's variants
 	//
-	// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-	// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-	// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+	// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+	// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+	// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+	// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+	// is a 400.
 	//
 	// A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 	// HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -6021,7 +6202,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteSessionsWithResponse Sign out everywhere
 	//
-	// Ends every session of the account, this one too. API keys stay.
+	// Ends every session of the account, this one too, and removes its cookie. API keys stay. Takes a session only.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6030,7 +6211,8 @@ type ClientWithResponsesInterface interface {
 
 	// ListSessionsWithResponse List my sessions
 	//
-	// Where the account is signed in, the most recently used first. Takes a session only.
+	// Where the account is signed in, the most recently used first, with the browser and the address. One that looks
+	// strange is ended by its `id`. Takes a session only.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6039,9 +6221,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateSessionWithBodyWithResponse Sign in
 	//
-	// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-	// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-	// name and for each address.
+	// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+	// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+	// answer (401), after the same time. Attempts are limited for each name and for each address.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6050,9 +6232,9 @@ type ClientWithResponsesInterface interface {
 
 	// CreateSessionWithResponse Sign in
 	//
-	// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-	// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-	// name and for each address.
+	// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+	// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+	// answer (401), after the same time. Attempts are limited for each name and for each address.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6061,7 +6243,7 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteCurrentSessionWithResponse Sign out
 	//
-	// Ends the session that the request carries.
+	// Ends the session that the request carries, and removes its cookie. Other sessions and API keys stay.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6070,7 +6252,8 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteSessionWithResponse End one session
 	//
-	// Ends one session of the account, at once. Somebody else's session is not found.
+	// Ends one session of the account, at once: its browser is asked to sign in again. `GET /api/v1/sessions` has the ids.
+	// Somebody else's session is not found. Takes a session only.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6109,12 +6292,13 @@ type ClientWithResponsesInterface interface {
 
 	// DeleteUploadWithResponse Give an upload up
 	//
-	// Removes what has arrived. A picture that was made of it stays.
+	// Removes what has arrived, and makes room for another upload. A picture that was made of it stays. Somebody else's
+	// upload is not found, and neither is one that is gone already.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api/v1/uploads/{id} (the `DeleteUpload` operationId).
-	DeleteUploadWithResponse(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*DeleteUploadResponse, error)
+	DeleteUploadWithResponse(ctx context.Context, id ResourceID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*DeleteUploadResponse, error)
 
 	// GetUploadWithResponse Show how far an upload is
 	//
@@ -6124,7 +6308,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/uploads/{id} (the `GetUpload` operationId).
-	GetUploadWithResponse(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*GetUploadResponse, error)
+	GetUploadWithResponse(ctx context.Context, id ResourceID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*GetUploadResponse, error)
 
 	// AppendUploadWithBodyWithResponse Send the next part
 	//
@@ -6172,7 +6356,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetDocsWithResponse This contract, to read and try
 	//
-	// Swagger UI, from files in the server itself.
+	// A page with every operation, to read, and to try with the session that the browser has or with an API key (Swagger UI,
+	// from files in the server itself).
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6181,7 +6366,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetHealthWithResponse Is the process alive
 	//
-	// Answers as long as the process can answer at all. Touches nothing else.
+	// Answers as long as the process can answer at all, and touches nothing else: for whoever restarts a server that hangs.
+	// Whether requests may be sent to it, `GET /readyz` says.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6190,7 +6376,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetFileWithResponse Get a picture
 	//
-	// The picture itself: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
+	// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
 	// the format: that of the original gives the original to the byte, another one the same picture in that format
 	// (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
 	// they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
@@ -6237,7 +6423,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetContractYAMLWithResponse This contract, as YAML
 	//
-	// The file as it was written, with its comments.
+	// The file as it was written, with its comments, of the version that the server has. Clients are generated from it.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -6246,7 +6432,8 @@ type ClientWithResponsesInterface interface {
 
 	// GetReadinessWithResponse Can it do its work
 	//
-	// Really asks the database, and really writes, reads and removes a small file in the storage.
+	// Really asks the database, and really writes, reads and removes a small file in the storage: for whoever decides which
+	// server gets requests. It answers 503, and names what is failing, as long as it should get none.
 	//
 	// A full storage is not a reason to take an instance out of service, since everything but uploads goes on: it is
 	// `full` in a 200 whose `status` is `degraded`.
@@ -6255,6 +6442,12 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /readyz (the `GetReadiness` operationId).
 	GetReadinessWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetReadinessResponse, error)
+}
+
+// DeleteAccountResponse400Headers the declared response headers of an HTTP 400 response for DeleteAccount
+type DeleteAccountResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // DeleteAccountResponse401Headers the declared response headers of an HTTP 401 response for DeleteAccount
@@ -6274,6 +6467,7 @@ type DeleteAccountResponse403Headers struct {
 type DeleteAccountResponse409Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteAccountResponse412Headers the declared response headers of an HTTP 412 response for DeleteAccount
@@ -6289,6 +6483,12 @@ type DeleteAccountResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteAccountResponse500Headers the declared response headers of an HTTP 500 response for DeleteAccount
+type DeleteAccountResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteAccountResponse503Headers the declared response headers of an HTTP 503 response for DeleteAccount
 type DeleteAccountResponse503Headers struct {
 	RateLimit       *string
@@ -6298,12 +6498,16 @@ type DeleteAccountResponse503Headers struct {
 
 // DeleteAccountResponse507Headers the declared response headers of an HTTP 507 response for DeleteAccount
 type DeleteAccountResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteAccountResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteAccount
 type DeleteAccountResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteAccountResponse struct {
@@ -6329,6 +6533,8 @@ type DeleteAccountResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteAccountResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteAccountResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
@@ -6339,6 +6545,8 @@ type DeleteAccountResponse struct {
 	Headers412 *DeleteAccountResponse412Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteAccountResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteAccountResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteAccountResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -6436,6 +6644,12 @@ type GetAccountResponse304Headers struct {
 	ETag *string
 }
 
+// GetAccountResponse400Headers the declared response headers of an HTTP 400 response for GetAccount
+type GetAccountResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetAccountResponse401Headers the declared response headers of an HTTP 401 response for GetAccount
 type GetAccountResponse401Headers struct {
 	RateLimit       *string
@@ -6456,6 +6670,12 @@ type GetAccountResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetAccountResponse500Headers the declared response headers of an HTTP 500 response for GetAccount
+type GetAccountResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetAccountResponse503Headers the declared response headers of an HTTP 503 response for GetAccount
 type GetAccountResponse503Headers struct {
 	RateLimit       *string
@@ -6465,7 +6685,9 @@ type GetAccountResponse503Headers struct {
 
 // GetAccountResponseDefaultHeaders the declared response headers of an HTTP default response for GetAccount
 type GetAccountResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetAccountResponse struct {
@@ -6491,12 +6713,16 @@ type GetAccountResponse struct {
 	Headers200 *GetAccountResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetAccountResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetAccountResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetAccountResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *GetAccountResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetAccountResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetAccountResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetAccountResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -6579,6 +6805,12 @@ type UpdateAccountResponse200Headers struct {
 	RateLimitPolicy *string
 }
 
+// UpdateAccountResponse400Headers the declared response headers of an HTTP 400 response for UpdateAccount
+type UpdateAccountResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UpdateAccountResponse401Headers the declared response headers of an HTTP 401 response for UpdateAccount
 type UpdateAccountResponse401Headers struct {
 	RateLimit       *string
@@ -6592,14 +6824,33 @@ type UpdateAccountResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
-// UpdateAccountResponse409Headers the declared response headers of an HTTP 409 response for UpdateAccount
-type UpdateAccountResponse409Headers struct {
+// UpdateAccountResponse408Headers the declared response headers of an HTTP 408 response for UpdateAccount
+type UpdateAccountResponse408Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
 
+// UpdateAccountResponse409Headers the declared response headers of an HTTP 409 response for UpdateAccount
+type UpdateAccountResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
 // UpdateAccountResponse412Headers the declared response headers of an HTTP 412 response for UpdateAccount
 type UpdateAccountResponse412Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// UpdateAccountResponse413Headers the declared response headers of an HTTP 413 response for UpdateAccount
+type UpdateAccountResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// UpdateAccountResponse415Headers the declared response headers of an HTTP 415 response for UpdateAccount
+type UpdateAccountResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -6611,6 +6862,12 @@ type UpdateAccountResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// UpdateAccountResponse500Headers the declared response headers of an HTTP 500 response for UpdateAccount
+type UpdateAccountResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UpdateAccountResponse503Headers the declared response headers of an HTTP 503 response for UpdateAccount
 type UpdateAccountResponse503Headers struct {
 	RateLimit       *string
@@ -6620,12 +6877,16 @@ type UpdateAccountResponse503Headers struct {
 
 // UpdateAccountResponse507Headers the declared response headers of an HTTP 507 response for UpdateAccount
 type UpdateAccountResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // UpdateAccountResponseDefaultHeaders the declared response headers of an HTTP default response for UpdateAccount
 type UpdateAccountResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type UpdateAccountResponse struct {
@@ -6661,16 +6922,26 @@ type UpdateAccountResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *UpdateAccountResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *UpdateAccountResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *UpdateAccountResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *UpdateAccountResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateAccountResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UpdateAccountResponse409Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *UpdateAccountResponse412Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *UpdateAccountResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *UpdateAccountResponse415Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *UpdateAccountResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *UpdateAccountResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *UpdateAccountResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -6778,6 +7049,22 @@ func (r UpdateAccountResponse) ContentType() string {
 	return ""
 }
 
+// GetAccountUsageResponse200Headers the declared response headers of an HTTP 200 response for GetAccountUsage
+type GetAccountUsageResponse200Headers struct {
+	ETag *string
+}
+
+// GetAccountUsageResponse304Headers the declared response headers of an HTTP 304 response for GetAccountUsage
+type GetAccountUsageResponse304Headers struct {
+	ETag *string
+}
+
+// GetAccountUsageResponse400Headers the declared response headers of an HTTP 400 response for GetAccountUsage
+type GetAccountUsageResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetAccountUsageResponse401Headers the declared response headers of an HTTP 401 response for GetAccountUsage
 type GetAccountUsageResponse401Headers struct {
 	RateLimit       *string
@@ -6798,6 +7085,12 @@ type GetAccountUsageResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetAccountUsageResponse500Headers the declared response headers of an HTTP 500 response for GetAccountUsage
+type GetAccountUsageResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetAccountUsageResponse503Headers the declared response headers of an HTTP 503 response for GetAccountUsage
 type GetAccountUsageResponse503Headers struct {
 	RateLimit       *string
@@ -6807,7 +7100,9 @@ type GetAccountUsageResponse503Headers struct {
 
 // GetAccountUsageResponseDefaultHeaders the declared response headers of an HTTP default response for GetAccountUsage
 type GetAccountUsageResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetAccountUsageResponse struct {
@@ -6829,12 +7124,20 @@ type GetAccountUsageResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetAccountUsageResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetAccountUsageResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetAccountUsageResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetAccountUsageResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *GetAccountUsageResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetAccountUsageResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetAccountUsageResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetAccountUsageResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -6918,14 +7221,45 @@ type CreateAccountResponse201Headers struct {
 	RateLimitPolicy *string
 }
 
+// CreateAccountResponse400Headers the declared response headers of an HTTP 400 response for CreateAccount
+type CreateAccountResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateAccountResponse403Headers the declared response headers of an HTTP 403 response for CreateAccount
 type CreateAccountResponse403Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
 
+// CreateAccountResponse408Headers the declared response headers of an HTTP 408 response for CreateAccount
+type CreateAccountResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateAccountResponse409Headers the declared response headers of an HTTP 409 response for CreateAccount
 type CreateAccountResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+// CreateAccountResponse413Headers the declared response headers of an HTTP 413 response for CreateAccount
+type CreateAccountResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateAccountResponse415Headers the declared response headers of an HTTP 415 response for CreateAccount
+type CreateAccountResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateAccountResponse422Headers the declared response headers of an HTTP 422 response for CreateAccount
+type CreateAccountResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -6937,6 +7271,12 @@ type CreateAccountResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// CreateAccountResponse500Headers the declared response headers of an HTTP 500 response for CreateAccount
+type CreateAccountResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateAccountResponse503Headers the declared response headers of an HTTP 503 response for CreateAccount
 type CreateAccountResponse503Headers struct {
 	RateLimit       *string
@@ -6946,12 +7286,16 @@ type CreateAccountResponse503Headers struct {
 
 // CreateAccountResponse507Headers the declared response headers of an HTTP 507 response for CreateAccount
 type CreateAccountResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CreateAccountResponseDefaultHeaders the declared response headers of an HTTP default response for CreateAccount
 type CreateAccountResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CreateAccountResponse struct {
@@ -6985,12 +7329,24 @@ type CreateAccountResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateAccountResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateAccountResponse400Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateAccountResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateAccountResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateAccountResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateAccountResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateAccountResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreateAccountResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateAccountResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateAccountResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateAccountResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -7093,11 +7449,23 @@ func (r CreateAccountResponse) ContentType() string {
 	return ""
 }
 
+// ListAccountImagesResponse400Headers the declared response headers of an HTTP 400 response for ListAccountImages
+type ListAccountImagesResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListAccountImagesResponse429Headers the declared response headers of an HTTP 429 response for ListAccountImages
 type ListAccountImagesResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// ListAccountImagesResponse500Headers the declared response headers of an HTTP 500 response for ListAccountImages
+type ListAccountImagesResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // ListAccountImagesResponse503Headers the declared response headers of an HTTP 503 response for ListAccountImages
@@ -7109,7 +7477,9 @@ type ListAccountImagesResponse503Headers struct {
 
 // ListAccountImagesResponseDefaultHeaders the declared response headers of an HTTP default response for ListAccountImages
 type ListAccountImagesResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type ListAccountImagesResponse struct {
@@ -7129,8 +7499,12 @@ type ListAccountImagesResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListAccountImagesResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListAccountImagesResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListAccountImagesResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListAccountImagesResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -7201,6 +7575,12 @@ func (r ListAccountImagesResponse) ContentType() string {
 	return ""
 }
 
+// ListAPIKeysResponse400Headers the declared response headers of an HTTP 400 response for ListAPIKeys
+type ListAPIKeysResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListAPIKeysResponse401Headers the declared response headers of an HTTP 401 response for ListAPIKeys
 type ListAPIKeysResponse401Headers struct {
 	RateLimit       *string
@@ -7221,6 +7601,12 @@ type ListAPIKeysResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// ListAPIKeysResponse500Headers the declared response headers of an HTTP 500 response for ListAPIKeys
+type ListAPIKeysResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListAPIKeysResponse503Headers the declared response headers of an HTTP 503 response for ListAPIKeys
 type ListAPIKeysResponse503Headers struct {
 	RateLimit       *string
@@ -7230,7 +7616,9 @@ type ListAPIKeysResponse503Headers struct {
 
 // ListAPIKeysResponseDefaultHeaders the declared response headers of an HTTP default response for ListAPIKeys
 type ListAPIKeysResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type ListAPIKeysResponse struct {
@@ -7252,12 +7640,16 @@ type ListAPIKeysResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListAPIKeysResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *ListAPIKeysResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListAPIKeysResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListAPIKeysResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListAPIKeysResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListAPIKeysResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -7338,6 +7730,12 @@ type CreateAPIKeyResponse201Headers struct {
 	Location *string
 }
 
+// CreateAPIKeyResponse400Headers the declared response headers of an HTTP 400 response for CreateAPIKey
+type CreateAPIKeyResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateAPIKeyResponse401Headers the declared response headers of an HTTP 401 response for CreateAPIKey
 type CreateAPIKeyResponse401Headers struct {
 	RateLimit       *string
@@ -7351,8 +7749,33 @@ type CreateAPIKeyResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// CreateAPIKeyResponse408Headers the declared response headers of an HTTP 408 response for CreateAPIKey
+type CreateAPIKeyResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateAPIKeyResponse409Headers the declared response headers of an HTTP 409 response for CreateAPIKey
 type CreateAPIKeyResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+// CreateAPIKeyResponse413Headers the declared response headers of an HTTP 413 response for CreateAPIKey
+type CreateAPIKeyResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateAPIKeyResponse415Headers the declared response headers of an HTTP 415 response for CreateAPIKey
+type CreateAPIKeyResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateAPIKeyResponse422Headers the declared response headers of an HTTP 422 response for CreateAPIKey
+type CreateAPIKeyResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -7364,6 +7787,12 @@ type CreateAPIKeyResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// CreateAPIKeyResponse500Headers the declared response headers of an HTTP 500 response for CreateAPIKey
+type CreateAPIKeyResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateAPIKeyResponse503Headers the declared response headers of an HTTP 503 response for CreateAPIKey
 type CreateAPIKeyResponse503Headers struct {
 	RateLimit       *string
@@ -7373,12 +7802,16 @@ type CreateAPIKeyResponse503Headers struct {
 
 // CreateAPIKeyResponse507Headers the declared response headers of an HTTP 507 response for CreateAPIKey
 type CreateAPIKeyResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CreateAPIKeyResponseDefaultHeaders the declared response headers of an HTTP default response for CreateAPIKey
 type CreateAPIKeyResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CreateAPIKeyResponse struct {
@@ -7414,14 +7847,26 @@ type CreateAPIKeyResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateAPIKeyResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateAPIKeyResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateAPIKeyResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateAPIKeyResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateAPIKeyResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateAPIKeyResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateAPIKeyResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateAPIKeyResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreateAPIKeyResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateAPIKeyResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateAPIKeyResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateAPIKeyResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -7529,6 +7974,12 @@ func (r CreateAPIKeyResponse) ContentType() string {
 	return ""
 }
 
+// DeleteCurrentAPIKeyResponse400Headers the declared response headers of an HTTP 400 response for DeleteCurrentAPIKey
+type DeleteCurrentAPIKeyResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteCurrentAPIKeyResponse401Headers the declared response headers of an HTTP 401 response for DeleteCurrentAPIKey
 type DeleteCurrentAPIKeyResponse401Headers struct {
 	RateLimit       *string
@@ -7549,6 +8000,12 @@ type DeleteCurrentAPIKeyResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteCurrentAPIKeyResponse500Headers the declared response headers of an HTTP 500 response for DeleteCurrentAPIKey
+type DeleteCurrentAPIKeyResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteCurrentAPIKeyResponse503Headers the declared response headers of an HTTP 503 response for DeleteCurrentAPIKey
 type DeleteCurrentAPIKeyResponse503Headers struct {
 	RateLimit       *string
@@ -7558,12 +8015,16 @@ type DeleteCurrentAPIKeyResponse503Headers struct {
 
 // DeleteCurrentAPIKeyResponse507Headers the declared response headers of an HTTP 507 response for DeleteCurrentAPIKey
 type DeleteCurrentAPIKeyResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteCurrentAPIKeyResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteCurrentAPIKey
 type DeleteCurrentAPIKeyResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteCurrentAPIKeyResponse struct {
@@ -7587,12 +8048,16 @@ type DeleteCurrentAPIKeyResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteCurrentAPIKeyResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteCurrentAPIKeyResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteCurrentAPIKeyResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteCurrentAPIKeyResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteCurrentAPIKeyResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteCurrentAPIKeyResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -7675,6 +8140,12 @@ func (r DeleteCurrentAPIKeyResponse) ContentType() string {
 	return ""
 }
 
+// DeleteAPIKeyResponse400Headers the declared response headers of an HTTP 400 response for DeleteAPIKey
+type DeleteAPIKeyResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteAPIKeyResponse401Headers the declared response headers of an HTTP 401 response for DeleteAPIKey
 type DeleteAPIKeyResponse401Headers struct {
 	RateLimit       *string
@@ -7695,6 +8166,12 @@ type DeleteAPIKeyResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteAPIKeyResponse500Headers the declared response headers of an HTTP 500 response for DeleteAPIKey
+type DeleteAPIKeyResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteAPIKeyResponse503Headers the declared response headers of an HTTP 503 response for DeleteAPIKey
 type DeleteAPIKeyResponse503Headers struct {
 	RateLimit       *string
@@ -7704,12 +8181,16 @@ type DeleteAPIKeyResponse503Headers struct {
 
 // DeleteAPIKeyResponse507Headers the declared response headers of an HTTP 507 response for DeleteAPIKey
 type DeleteAPIKeyResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteAPIKeyResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteAPIKey
 type DeleteAPIKeyResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteAPIKeyResponse struct {
@@ -7733,12 +8214,16 @@ type DeleteAPIKeyResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteAPIKeyResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteAPIKeyResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteAPIKeyResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteAPIKeyResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteAPIKeyResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteAPIKeyResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -7821,11 +8306,23 @@ func (r DeleteAPIKeyResponse) ContentType() string {
 	return ""
 }
 
+// ListFeedResponse400Headers the declared response headers of an HTTP 400 response for ListFeed
+type ListFeedResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListFeedResponse429Headers the declared response headers of an HTTP 429 response for ListFeed
 type ListFeedResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// ListFeedResponse500Headers the declared response headers of an HTTP 500 response for ListFeed
+type ListFeedResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // ListFeedResponse503Headers the declared response headers of an HTTP 503 response for ListFeed
@@ -7837,7 +8334,9 @@ type ListFeedResponse503Headers struct {
 
 // ListFeedResponseDefaultHeaders the declared response headers of an HTTP default response for ListFeed
 type ListFeedResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type ListFeedResponse struct {
@@ -7855,8 +8354,12 @@ type ListFeedResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListFeedResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListFeedResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListFeedResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListFeedResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -7922,6 +8425,12 @@ func (r ListFeedResponse) ContentType() string {
 	return ""
 }
 
+// ListImagesResponse400Headers the declared response headers of an HTTP 400 response for ListImages
+type ListImagesResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListImagesResponse401Headers the declared response headers of an HTTP 401 response for ListImages
 type ListImagesResponse401Headers struct {
 	RateLimit       *string
@@ -7942,6 +8451,12 @@ type ListImagesResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// ListImagesResponse500Headers the declared response headers of an HTTP 500 response for ListImages
+type ListImagesResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListImagesResponse503Headers the declared response headers of an HTTP 503 response for ListImages
 type ListImagesResponse503Headers struct {
 	RateLimit       *string
@@ -7951,7 +8466,9 @@ type ListImagesResponse503Headers struct {
 
 // ListImagesResponseDefaultHeaders the declared response headers of an HTTP default response for ListImages
 type ListImagesResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type ListImagesResponse struct {
@@ -7973,12 +8490,16 @@ type ListImagesResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListImagesResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *ListImagesResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListImagesResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListImagesResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListImagesResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListImagesResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -8065,6 +8586,12 @@ type UploadImageResponse201Headers struct {
 	Location *string
 }
 
+// UploadImageResponse400Headers the declared response headers of an HTTP 400 response for UploadImage
+type UploadImageResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UploadImageResponse401Headers the declared response headers of an HTTP 401 response for UploadImage
 type UploadImageResponse401Headers struct {
 	RateLimit       *string
@@ -8078,8 +8605,33 @@ type UploadImageResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// UploadImageResponse408Headers the declared response headers of an HTTP 408 response for UploadImage
+type UploadImageResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UploadImageResponse409Headers the declared response headers of an HTTP 409 response for UploadImage
 type UploadImageResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+// UploadImageResponse413Headers the declared response headers of an HTTP 413 response for UploadImage
+type UploadImageResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// UploadImageResponse415Headers the declared response headers of an HTTP 415 response for UploadImage
+type UploadImageResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// UploadImageResponse422Headers the declared response headers of an HTTP 422 response for UploadImage
+type UploadImageResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -8091,6 +8643,12 @@ type UploadImageResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// UploadImageResponse500Headers the declared response headers of an HTTP 500 response for UploadImage
+type UploadImageResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UploadImageResponse503Headers the declared response headers of an HTTP 503 response for UploadImage
 type UploadImageResponse503Headers struct {
 	RateLimit       *string
@@ -8100,12 +8658,16 @@ type UploadImageResponse503Headers struct {
 
 // UploadImageResponse507Headers the declared response headers of an HTTP 507 response for UploadImage
 type UploadImageResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // UploadImageResponseDefaultHeaders the declared response headers of an HTTP default response for UploadImage
 type UploadImageResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type UploadImageResponse struct {
@@ -8145,14 +8707,26 @@ type UploadImageResponse struct {
 	Headers200 *UploadImageResponse200Headers
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *UploadImageResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *UploadImageResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *UploadImageResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *UploadImageResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UploadImageResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *UploadImageResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *UploadImageResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *UploadImageResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *UploadImageResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *UploadImageResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *UploadImageResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *UploadImageResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -8265,6 +8839,12 @@ func (r UploadImageResponse) ContentType() string {
 	return ""
 }
 
+// BulkUpdateImagesResponse400Headers the declared response headers of an HTTP 400 response for BulkUpdateImages
+type BulkUpdateImagesResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // BulkUpdateImagesResponse401Headers the declared response headers of an HTTP 401 response for BulkUpdateImages
 type BulkUpdateImagesResponse401Headers struct {
 	RateLimit       *string
@@ -8278,11 +8858,48 @@ type BulkUpdateImagesResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// BulkUpdateImagesResponse408Headers the declared response headers of an HTTP 408 response for BulkUpdateImages
+type BulkUpdateImagesResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// BulkUpdateImagesResponse409Headers the declared response headers of an HTTP 409 response for BulkUpdateImages
+type BulkUpdateImagesResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+// BulkUpdateImagesResponse413Headers the declared response headers of an HTTP 413 response for BulkUpdateImages
+type BulkUpdateImagesResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// BulkUpdateImagesResponse415Headers the declared response headers of an HTTP 415 response for BulkUpdateImages
+type BulkUpdateImagesResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// BulkUpdateImagesResponse422Headers the declared response headers of an HTTP 422 response for BulkUpdateImages
+type BulkUpdateImagesResponse422Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // BulkUpdateImagesResponse429Headers the declared response headers of an HTTP 429 response for BulkUpdateImages
 type BulkUpdateImagesResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// BulkUpdateImagesResponse500Headers the declared response headers of an HTTP 500 response for BulkUpdateImages
+type BulkUpdateImagesResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // BulkUpdateImagesResponse503Headers the declared response headers of an HTTP 503 response for BulkUpdateImages
@@ -8294,12 +8911,16 @@ type BulkUpdateImagesResponse503Headers struct {
 
 // BulkUpdateImagesResponse507Headers the declared response headers of an HTTP 507 response for BulkUpdateImages
 type BulkUpdateImagesResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // BulkUpdateImagesResponseDefaultHeaders the declared response headers of an HTTP default response for BulkUpdateImages
 type BulkUpdateImagesResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type BulkUpdateImagesResponse struct {
@@ -8315,10 +8936,14 @@ type BulkUpdateImagesResponse struct {
 	ApplicationProblemJSON403 *ForbiddenProblem
 	// ApplicationProblemJSON408 the response for an HTTP 408 `application/problem+json` response
 	ApplicationProblemJSON408 *TimeoutProblem
+	// ApplicationProblemJSON409 the response for an HTTP 409 `application/problem+json` response
+	ApplicationProblemJSON409 *ConflictProblem
 	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
 	ApplicationProblemJSON413 *TooLargeProblem
 	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
 	ApplicationProblemJSON415 *UnsupportedProblem
+	// ApplicationProblemJSON422 the response for an HTTP 422 `application/problem+json` response
+	ApplicationProblemJSON422 *UnprocessableProblem
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *RateLimitedProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -8329,12 +8954,26 @@ type BulkUpdateImagesResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *BulkUpdateImagesResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *BulkUpdateImagesResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *BulkUpdateImagesResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *BulkUpdateImagesResponse408Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *BulkUpdateImagesResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *BulkUpdateImagesResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *BulkUpdateImagesResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *BulkUpdateImagesResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *BulkUpdateImagesResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *BulkUpdateImagesResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *BulkUpdateImagesResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -8368,6 +9007,11 @@ func (r BulkUpdateImagesResponse) GetApplicationProblemJSON408() *TimeoutProblem
 	return r.ApplicationProblemJSON408
 }
 
+// GetApplicationProblemJSON409 returns the response for an HTTP 409 `application/problem+json` response
+func (r BulkUpdateImagesResponse) GetApplicationProblemJSON409() *ConflictProblem {
+	return r.ApplicationProblemJSON409
+}
+
 // GetApplicationProblemJSON413 returns the response for an HTTP 413 `application/problem+json` response
 func (r BulkUpdateImagesResponse) GetApplicationProblemJSON413() *TooLargeProblem {
 	return r.ApplicationProblemJSON413
@@ -8376,6 +9020,11 @@ func (r BulkUpdateImagesResponse) GetApplicationProblemJSON413() *TooLargeProble
 // GetApplicationProblemJSON415 returns the response for an HTTP 415 `application/problem+json` response
 func (r BulkUpdateImagesResponse) GetApplicationProblemJSON415() *UnsupportedProblem {
 	return r.ApplicationProblemJSON415
+}
+
+// GetApplicationProblemJSON422 returns the response for an HTTP 422 `application/problem+json` response
+func (r BulkUpdateImagesResponse) GetApplicationProblemJSON422() *UnprocessableProblem {
+	return r.ApplicationProblemJSON422
 }
 
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
@@ -8432,6 +9081,12 @@ func (r BulkUpdateImagesResponse) ContentType() string {
 	return ""
 }
 
+// DeleteImageResponse400Headers the declared response headers of an HTTP 400 response for DeleteImage
+type DeleteImageResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteImageResponse401Headers the declared response headers of an HTTP 401 response for DeleteImage
 type DeleteImageResponse401Headers struct {
 	RateLimit       *string
@@ -8458,6 +9113,12 @@ type DeleteImageResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteImageResponse500Headers the declared response headers of an HTTP 500 response for DeleteImage
+type DeleteImageResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteImageResponse503Headers the declared response headers of an HTTP 503 response for DeleteImage
 type DeleteImageResponse503Headers struct {
 	RateLimit       *string
@@ -8467,12 +9128,16 @@ type DeleteImageResponse503Headers struct {
 
 // DeleteImageResponse507Headers the declared response headers of an HTTP 507 response for DeleteImage
 type DeleteImageResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteImageResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteImage
 type DeleteImageResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteImageResponse struct {
@@ -8500,6 +9165,8 @@ type DeleteImageResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteImageResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteImageResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
@@ -8508,6 +9175,8 @@ type DeleteImageResponse struct {
 	Headers412 *DeleteImageResponse412Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteImageResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteImageResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteImageResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -8610,6 +9279,12 @@ type GetImageResponse304Headers struct {
 	ETag *string
 }
 
+// GetImageResponse400Headers the declared response headers of an HTTP 400 response for GetImage
+type GetImageResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetImageResponse401Headers the declared response headers of an HTTP 401 response for GetImage
 type GetImageResponse401Headers struct {
 	RateLimit       *string
@@ -8630,6 +9305,12 @@ type GetImageResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetImageResponse500Headers the declared response headers of an HTTP 500 response for GetImage
+type GetImageResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetImageResponse503Headers the declared response headers of an HTTP 503 response for GetImage
 type GetImageResponse503Headers struct {
 	RateLimit       *string
@@ -8639,7 +9320,9 @@ type GetImageResponse503Headers struct {
 
 // GetImageResponseDefaultHeaders the declared response headers of an HTTP default response for GetImage
 type GetImageResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetImageResponse struct {
@@ -8669,12 +9352,16 @@ type GetImageResponse struct {
 	Headers200 *GetImageResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetImageResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetImageResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetImageResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *GetImageResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetImageResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetImageResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetImageResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -8765,6 +9452,12 @@ type UpdateImageResponse200Headers struct {
 	ETag *string
 }
 
+// UpdateImageResponse400Headers the declared response headers of an HTTP 400 response for UpdateImage
+type UpdateImageResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UpdateImageResponse401Headers the declared response headers of an HTTP 401 response for UpdateImage
 type UpdateImageResponse401Headers struct {
 	RateLimit       *string
@@ -8778,8 +9471,26 @@ type UpdateImageResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// UpdateImageResponse408Headers the declared response headers of an HTTP 408 response for UpdateImage
+type UpdateImageResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UpdateImageResponse412Headers the declared response headers of an HTTP 412 response for UpdateImage
 type UpdateImageResponse412Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// UpdateImageResponse413Headers the declared response headers of an HTTP 413 response for UpdateImage
+type UpdateImageResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// UpdateImageResponse415Headers the declared response headers of an HTTP 415 response for UpdateImage
+type UpdateImageResponse415Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -8791,6 +9502,12 @@ type UpdateImageResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// UpdateImageResponse500Headers the declared response headers of an HTTP 500 response for UpdateImage
+type UpdateImageResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // UpdateImageResponse503Headers the declared response headers of an HTTP 503 response for UpdateImage
 type UpdateImageResponse503Headers struct {
 	RateLimit       *string
@@ -8800,12 +9517,16 @@ type UpdateImageResponse503Headers struct {
 
 // UpdateImageResponse507Headers the declared response headers of an HTTP 507 response for UpdateImage
 type UpdateImageResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // UpdateImageResponseDefaultHeaders the declared response headers of an HTTP default response for UpdateImage
 type UpdateImageResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type UpdateImageResponse struct {
@@ -8843,14 +9564,24 @@ type UpdateImageResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *UpdateImageResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *UpdateImageResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *UpdateImageResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *UpdateImageResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *UpdateImageResponse408Headers
 	// Headers412 the parsed response headers for an HTTP 412 response
 	Headers412 *UpdateImageResponse412Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *UpdateImageResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *UpdateImageResponse415Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *UpdateImageResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *UpdateImageResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *UpdateImageResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -8963,6 +9694,12 @@ func (r UpdateImageResponse) ContentType() string {
 	return ""
 }
 
+// CreateImageLinkResponse400Headers the declared response headers of an HTTP 400 response for CreateImageLink
+type CreateImageLinkResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateImageLinkResponse401Headers the declared response headers of an HTTP 401 response for CreateImageLink
 type CreateImageLinkResponse401Headers struct {
 	RateLimit       *string
@@ -8976,11 +9713,35 @@ type CreateImageLinkResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// CreateImageLinkResponse408Headers the declared response headers of an HTTP 408 response for CreateImageLink
+type CreateImageLinkResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateImageLinkResponse413Headers the declared response headers of an HTTP 413 response for CreateImageLink
+type CreateImageLinkResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateImageLinkResponse415Headers the declared response headers of an HTTP 415 response for CreateImageLink
+type CreateImageLinkResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateImageLinkResponse429Headers the declared response headers of an HTTP 429 response for CreateImageLink
 type CreateImageLinkResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// CreateImageLinkResponse500Headers the declared response headers of an HTTP 500 response for CreateImageLink
+type CreateImageLinkResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // CreateImageLinkResponse503Headers the declared response headers of an HTTP 503 response for CreateImageLink
@@ -8992,12 +9753,16 @@ type CreateImageLinkResponse503Headers struct {
 
 // CreateImageLinkResponse507Headers the declared response headers of an HTTP 507 response for CreateImageLink
 type CreateImageLinkResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CreateImageLinkResponseDefaultHeaders the declared response headers of an HTTP default response for CreateImageLink
 type CreateImageLinkResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CreateImageLinkResponse struct {
@@ -9031,12 +9796,22 @@ type CreateImageLinkResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateImageLinkResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateImageLinkResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateImageLinkResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateImageLinkResponse408Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateImageLinkResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateImageLinkResponse415Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateImageLinkResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateImageLinkResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateImageLinkResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -9144,6 +9919,12 @@ func (r CreateImageLinkResponse) ContentType() string {
 	return ""
 }
 
+// CreateImageVariantsResponse400Headers the declared response headers of an HTTP 400 response for CreateImageVariants
+type CreateImageVariantsResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateImageVariantsResponse401Headers the declared response headers of an HTTP 401 response for CreateImageVariants
 type CreateImageVariantsResponse401Headers struct {
 	RateLimit       *string
@@ -9157,11 +9938,35 @@ type CreateImageVariantsResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// CreateImageVariantsResponse408Headers the declared response headers of an HTTP 408 response for CreateImageVariants
+type CreateImageVariantsResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateImageVariantsResponse413Headers the declared response headers of an HTTP 413 response for CreateImageVariants
+type CreateImageVariantsResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateImageVariantsResponse415Headers the declared response headers of an HTTP 415 response for CreateImageVariants
+type CreateImageVariantsResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateImageVariantsResponse429Headers the declared response headers of an HTTP 429 response for CreateImageVariants
 type CreateImageVariantsResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// CreateImageVariantsResponse500Headers the declared response headers of an HTTP 500 response for CreateImageVariants
+type CreateImageVariantsResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // CreateImageVariantsResponse503Headers the declared response headers of an HTTP 503 response for CreateImageVariants
@@ -9173,12 +9978,16 @@ type CreateImageVariantsResponse503Headers struct {
 
 // CreateImageVariantsResponse507Headers the declared response headers of an HTTP 507 response for CreateImageVariants
 type CreateImageVariantsResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CreateImageVariantsResponseDefaultHeaders the declared response headers of an HTTP default response for CreateImageVariants
 type CreateImageVariantsResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CreateImageVariantsResponse struct {
@@ -9212,12 +10021,22 @@ type CreateImageVariantsResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateImageVariantsResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateImageVariantsResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateImageVariantsResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateImageVariantsResponse408Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateImageVariantsResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateImageVariantsResponse415Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateImageVariantsResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateImageVariantsResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateImageVariantsResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -9337,11 +10156,23 @@ type GetInstanceResponse304Headers struct {
 	ETag         *string
 }
 
+// GetInstanceResponse400Headers the declared response headers of an HTTP 400 response for GetInstance
+type GetInstanceResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetInstanceResponse429Headers the declared response headers of an HTTP 429 response for GetInstance
 type GetInstanceResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// GetInstanceResponse500Headers the declared response headers of an HTTP 500 response for GetInstance
+type GetInstanceResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // GetInstanceResponse503Headers the declared response headers of an HTTP 503 response for GetInstance
@@ -9353,7 +10184,9 @@ type GetInstanceResponse503Headers struct {
 
 // GetInstanceResponseDefaultHeaders the declared response headers of an HTTP default response for GetInstance
 type GetInstanceResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetInstanceResponse struct {
@@ -9375,8 +10208,12 @@ type GetInstanceResponse struct {
 	Headers200 *GetInstanceResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetInstanceResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetInstanceResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetInstanceResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetInstanceResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetInstanceResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -9447,6 +10284,12 @@ type DeleteSessionsResponse204Headers struct {
 	SetCookie *string
 }
 
+// DeleteSessionsResponse400Headers the declared response headers of an HTTP 400 response for DeleteSessions
+type DeleteSessionsResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteSessionsResponse401Headers the declared response headers of an HTTP 401 response for DeleteSessions
 type DeleteSessionsResponse401Headers struct {
 	RateLimit       *string
@@ -9467,6 +10310,12 @@ type DeleteSessionsResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteSessionsResponse500Headers the declared response headers of an HTTP 500 response for DeleteSessions
+type DeleteSessionsResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteSessionsResponse503Headers the declared response headers of an HTTP 503 response for DeleteSessions
 type DeleteSessionsResponse503Headers struct {
 	RateLimit       *string
@@ -9476,12 +10325,16 @@ type DeleteSessionsResponse503Headers struct {
 
 // DeleteSessionsResponse507Headers the declared response headers of an HTTP 507 response for DeleteSessions
 type DeleteSessionsResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteSessionsResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteSessions
 type DeleteSessionsResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteSessionsResponse struct {
@@ -9505,12 +10358,16 @@ type DeleteSessionsResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *DeleteSessionsResponse204Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteSessionsResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteSessionsResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteSessionsResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteSessionsResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteSessionsResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteSessionsResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -9588,6 +10445,12 @@ func (r DeleteSessionsResponse) ContentType() string {
 	return ""
 }
 
+// ListSessionsResponse400Headers the declared response headers of an HTTP 400 response for ListSessions
+type ListSessionsResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListSessionsResponse401Headers the declared response headers of an HTTP 401 response for ListSessions
 type ListSessionsResponse401Headers struct {
 	RateLimit       *string
@@ -9608,6 +10471,12 @@ type ListSessionsResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// ListSessionsResponse500Headers the declared response headers of an HTTP 500 response for ListSessions
+type ListSessionsResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // ListSessionsResponse503Headers the declared response headers of an HTTP 503 response for ListSessions
 type ListSessionsResponse503Headers struct {
 	RateLimit       *string
@@ -9617,7 +10486,9 @@ type ListSessionsResponse503Headers struct {
 
 // ListSessionsResponseDefaultHeaders the declared response headers of an HTTP default response for ListSessions
 type ListSessionsResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type ListSessionsResponse struct {
@@ -9639,12 +10510,16 @@ type ListSessionsResponse struct {
 	ApplicationProblemJSON503 *UnavailableProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListSessionsResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *ListSessionsResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *ListSessionsResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *ListSessionsResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListSessionsResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *ListSessionsResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -9728,6 +10603,12 @@ type CreateSessionResponse201Headers struct {
 	SetCookie       *string
 }
 
+// CreateSessionResponse400Headers the declared response headers of an HTTP 400 response for CreateSession
+type CreateSessionResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateSessionResponse401Headers the declared response headers of an HTTP 401 response for CreateSession
 type CreateSessionResponse401Headers struct {
 	RateLimit       *string
@@ -9741,8 +10622,33 @@ type CreateSessionResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// CreateSessionResponse408Headers the declared response headers of an HTTP 408 response for CreateSession
+type CreateSessionResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateSessionResponse409Headers the declared response headers of an HTTP 409 response for CreateSession
 type CreateSessionResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+// CreateSessionResponse413Headers the declared response headers of an HTTP 413 response for CreateSession
+type CreateSessionResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateSessionResponse415Headers the declared response headers of an HTTP 415 response for CreateSession
+type CreateSessionResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateSessionResponse422Headers the declared response headers of an HTTP 422 response for CreateSession
+type CreateSessionResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -9754,6 +10660,12 @@ type CreateSessionResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// CreateSessionResponse500Headers the declared response headers of an HTTP 500 response for CreateSession
+type CreateSessionResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateSessionResponse503Headers the declared response headers of an HTTP 503 response for CreateSession
 type CreateSessionResponse503Headers struct {
 	RateLimit       *string
@@ -9763,12 +10675,16 @@ type CreateSessionResponse503Headers struct {
 
 // CreateSessionResponse507Headers the declared response headers of an HTTP 507 response for CreateSession
 type CreateSessionResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CreateSessionResponseDefaultHeaders the declared response headers of an HTTP default response for CreateSession
 type CreateSessionResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CreateSessionResponse struct {
@@ -9804,14 +10720,26 @@ type CreateSessionResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateSessionResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateSessionResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateSessionResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateSessionResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateSessionResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateSessionResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateSessionResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateSessionResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreateSessionResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateSessionResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateSessionResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateSessionResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -9924,6 +10852,12 @@ type DeleteCurrentSessionResponse204Headers struct {
 	SetCookie *string
 }
 
+// DeleteCurrentSessionResponse400Headers the declared response headers of an HTTP 400 response for DeleteCurrentSession
+type DeleteCurrentSessionResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteCurrentSessionResponse401Headers the declared response headers of an HTTP 401 response for DeleteCurrentSession
 type DeleteCurrentSessionResponse401Headers struct {
 	RateLimit       *string
@@ -9944,6 +10878,12 @@ type DeleteCurrentSessionResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteCurrentSessionResponse500Headers the declared response headers of an HTTP 500 response for DeleteCurrentSession
+type DeleteCurrentSessionResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteCurrentSessionResponse503Headers the declared response headers of an HTTP 503 response for DeleteCurrentSession
 type DeleteCurrentSessionResponse503Headers struct {
 	RateLimit       *string
@@ -9953,12 +10893,16 @@ type DeleteCurrentSessionResponse503Headers struct {
 
 // DeleteCurrentSessionResponse507Headers the declared response headers of an HTTP 507 response for DeleteCurrentSession
 type DeleteCurrentSessionResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteCurrentSessionResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteCurrentSession
 type DeleteCurrentSessionResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteCurrentSessionResponse struct {
@@ -9982,12 +10926,16 @@ type DeleteCurrentSessionResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *DeleteCurrentSessionResponse204Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteCurrentSessionResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteCurrentSessionResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteCurrentSessionResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteCurrentSessionResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteCurrentSessionResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteCurrentSessionResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -10070,6 +11018,12 @@ type DeleteSessionResponse204Headers struct {
 	SetCookie *string
 }
 
+// DeleteSessionResponse400Headers the declared response headers of an HTTP 400 response for DeleteSession
+type DeleteSessionResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteSessionResponse401Headers the declared response headers of an HTTP 401 response for DeleteSession
 type DeleteSessionResponse401Headers struct {
 	RateLimit       *string
@@ -10090,6 +11044,12 @@ type DeleteSessionResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// DeleteSessionResponse500Headers the declared response headers of an HTTP 500 response for DeleteSession
+type DeleteSessionResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteSessionResponse503Headers the declared response headers of an HTTP 503 response for DeleteSession
 type DeleteSessionResponse503Headers struct {
 	RateLimit       *string
@@ -10099,12 +11059,16 @@ type DeleteSessionResponse503Headers struct {
 
 // DeleteSessionResponse507Headers the declared response headers of an HTTP 507 response for DeleteSession
 type DeleteSessionResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteSessionResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteSession
 type DeleteSessionResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteSessionResponse struct {
@@ -10130,12 +11094,16 @@ type DeleteSessionResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers204 the parsed response headers for an HTTP 204 response
 	Headers204 *DeleteSessionResponse204Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteSessionResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteSessionResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteSessionResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteSessionResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteSessionResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteSessionResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -10220,7 +11188,16 @@ func (r DeleteSessionResponse) ContentType() string {
 
 // CreateUploadResponse201Headers the declared response headers of an HTTP 201 response for CreateUpload
 type CreateUploadResponse201Headers struct {
-	Location *string
+	ETag            *string
+	Location        *string
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateUploadResponse400Headers the declared response headers of an HTTP 400 response for CreateUpload
+type CreateUploadResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // CreateUploadResponse401Headers the declared response headers of an HTTP 401 response for CreateUpload
@@ -10236,8 +11213,33 @@ type CreateUploadResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// CreateUploadResponse408Headers the declared response headers of an HTTP 408 response for CreateUpload
+type CreateUploadResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateUploadResponse409Headers the declared response headers of an HTTP 409 response for CreateUpload
 type CreateUploadResponse409Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
+}
+
+// CreateUploadResponse413Headers the declared response headers of an HTTP 413 response for CreateUpload
+type CreateUploadResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateUploadResponse415Headers the declared response headers of an HTTP 415 response for CreateUpload
+type CreateUploadResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CreateUploadResponse422Headers the declared response headers of an HTTP 422 response for CreateUpload
+type CreateUploadResponse422Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 }
@@ -10249,6 +11251,12 @@ type CreateUploadResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// CreateUploadResponse500Headers the declared response headers of an HTTP 500 response for CreateUpload
+type CreateUploadResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CreateUploadResponse503Headers the declared response headers of an HTTP 503 response for CreateUpload
 type CreateUploadResponse503Headers struct {
 	RateLimit       *string
@@ -10258,12 +11266,16 @@ type CreateUploadResponse503Headers struct {
 
 // CreateUploadResponse507Headers the declared response headers of an HTTP 507 response for CreateUpload
 type CreateUploadResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CreateUploadResponseDefaultHeaders the declared response headers of an HTTP default response for CreateUpload
 type CreateUploadResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CreateUploadResponse struct {
@@ -10299,14 +11311,26 @@ type CreateUploadResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CreateUploadResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateUploadResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CreateUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CreateUploadResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CreateUploadResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CreateUploadResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateUploadResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateUploadResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreateUploadResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CreateUploadResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateUploadResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CreateUploadResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -10414,6 +11438,12 @@ func (r CreateUploadResponse) ContentType() string {
 	return ""
 }
 
+// DeleteUploadResponse400Headers the declared response headers of an HTTP 400 response for DeleteUpload
+type DeleteUploadResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteUploadResponse401Headers the declared response headers of an HTTP 401 response for DeleteUpload
 type DeleteUploadResponse401Headers struct {
 	RateLimit       *string
@@ -10427,11 +11457,23 @@ type DeleteUploadResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// DeleteUploadResponse412Headers the declared response headers of an HTTP 412 response for DeleteUpload
+type DeleteUploadResponse412Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // DeleteUploadResponse429Headers the declared response headers of an HTTP 429 response for DeleteUpload
 type DeleteUploadResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// DeleteUploadResponse500Headers the declared response headers of an HTTP 500 response for DeleteUpload
+type DeleteUploadResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // DeleteUploadResponse503Headers the declared response headers of an HTTP 503 response for DeleteUpload
@@ -10443,12 +11485,16 @@ type DeleteUploadResponse503Headers struct {
 
 // DeleteUploadResponse507Headers the declared response headers of an HTTP 507 response for DeleteUpload
 type DeleteUploadResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // DeleteUploadResponseDefaultHeaders the declared response headers of an HTTP default response for DeleteUpload
 type DeleteUploadResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type DeleteUploadResponse struct {
@@ -10462,6 +11508,8 @@ type DeleteUploadResponse struct {
 	ApplicationProblemJSON403 *ForbiddenProblem
 	// ApplicationProblemJSON404 the response for an HTTP 404 `application/problem+json` response
 	ApplicationProblemJSON404 *NotFoundProblem
+	// ApplicationProblemJSON412 the response for an HTTP 412 `application/problem+json` response
+	ApplicationProblemJSON412 *PreconditionFailedProblem
 	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
 	ApplicationProblemJSON429 *RateLimitedProblem
 	// ApplicationProblemJSON500 the response for an HTTP 500 `application/problem+json` response
@@ -10472,12 +11520,18 @@ type DeleteUploadResponse struct {
 	ApplicationProblemJSON507 *StorageProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteUploadResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *DeleteUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *DeleteUploadResponse403Headers
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *DeleteUploadResponse412Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *DeleteUploadResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteUploadResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *DeleteUploadResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -10504,6 +11558,11 @@ func (r DeleteUploadResponse) GetApplicationProblemJSON403() *ForbiddenProblem {
 // GetApplicationProblemJSON404 returns the response for an HTTP 404 `application/problem+json` response
 func (r DeleteUploadResponse) GetApplicationProblemJSON404() *NotFoundProblem {
 	return r.ApplicationProblemJSON404
+}
+
+// GetApplicationProblemJSON412 returns the response for an HTTP 412 `application/problem+json` response
+func (r DeleteUploadResponse) GetApplicationProblemJSON412() *PreconditionFailedProblem {
+	return r.ApplicationProblemJSON412
 }
 
 // GetApplicationProblemJSON429 returns the response for an HTTP 429 `application/problem+json` response
@@ -10562,7 +11621,19 @@ func (r DeleteUploadResponse) ContentType() string {
 
 // GetUploadResponse200Headers the declared response headers of an HTTP 200 response for GetUpload
 type GetUploadResponse200Headers struct {
+	ETag         *string
 	UploadOffset *int64
+}
+
+// GetUploadResponse304Headers the declared response headers of an HTTP 304 response for GetUpload
+type GetUploadResponse304Headers struct {
+	ETag *string
+}
+
+// GetUploadResponse400Headers the declared response headers of an HTTP 400 response for GetUpload
+type GetUploadResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // GetUploadResponse401Headers the declared response headers of an HTTP 401 response for GetUpload
@@ -10585,6 +11656,12 @@ type GetUploadResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetUploadResponse500Headers the declared response headers of an HTTP 500 response for GetUpload
+type GetUploadResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetUploadResponse503Headers the declared response headers of an HTTP 503 response for GetUpload
 type GetUploadResponse503Headers struct {
 	RateLimit       *string
@@ -10594,7 +11671,9 @@ type GetUploadResponse503Headers struct {
 
 // GetUploadResponseDefaultHeaders the declared response headers of an HTTP default response for GetUpload
 type GetUploadResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetUploadResponse struct {
@@ -10620,12 +11699,18 @@ type GetUploadResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetUploadResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetUploadResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetUploadResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *GetUploadResponse403Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetUploadResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetUploadResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetUploadResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -10708,7 +11793,14 @@ func (r GetUploadResponse) ContentType() string {
 
 // AppendUploadResponse200Headers the declared response headers of an HTTP 200 response for AppendUpload
 type AppendUploadResponse200Headers struct {
+	ETag         *string
 	UploadOffset *int64
+}
+
+// AppendUploadResponse400Headers the declared response headers of an HTTP 400 response for AppendUpload
+type AppendUploadResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // AppendUploadResponse401Headers the declared response headers of an HTTP 401 response for AppendUpload
@@ -10724,9 +11816,33 @@ type AppendUploadResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// AppendUploadResponse408Headers the declared response headers of an HTTP 408 response for AppendUpload
+type AppendUploadResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // AppendUploadResponse409Headers the declared response headers of an HTTP 409 response for AppendUpload
 type AppendUploadResponse409Headers struct {
 	UploadOffset *int64
+}
+
+// AppendUploadResponse413Headers the declared response headers of an HTTP 413 response for AppendUpload
+type AppendUploadResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// AppendUploadResponse415Headers the declared response headers of an HTTP 415 response for AppendUpload
+type AppendUploadResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// AppendUploadResponse422Headers the declared response headers of an HTTP 422 response for AppendUpload
+type AppendUploadResponse422Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // AppendUploadResponse429Headers the declared response headers of an HTTP 429 response for AppendUpload
@@ -10734,6 +11850,12 @@ type AppendUploadResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// AppendUploadResponse500Headers the declared response headers of an HTTP 500 response for AppendUpload
+type AppendUploadResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // AppendUploadResponse503Headers the declared response headers of an HTTP 503 response for AppendUpload
@@ -10745,12 +11867,16 @@ type AppendUploadResponse503Headers struct {
 
 // AppendUploadResponse507Headers the declared response headers of an HTTP 507 response for AppendUpload
 type AppendUploadResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // AppendUploadResponseDefaultHeaders the declared response headers of an HTTP default response for AppendUpload
 type AppendUploadResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type AppendUploadResponse struct {
@@ -10788,14 +11914,26 @@ type AppendUploadResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *AppendUploadResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *AppendUploadResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *AppendUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *AppendUploadResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *AppendUploadResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *AppendUploadResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *AppendUploadResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *AppendUploadResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *AppendUploadResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *AppendUploadResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *AppendUploadResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *AppendUploadResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -10919,6 +12057,12 @@ type CompleteUploadResponse201Headers struct {
 	Location *string
 }
 
+// CompleteUploadResponse400Headers the declared response headers of an HTTP 400 response for CompleteUpload
+type CompleteUploadResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CompleteUploadResponse401Headers the declared response headers of an HTTP 401 response for CompleteUpload
 type CompleteUploadResponse401Headers struct {
 	RateLimit       *string
@@ -10932,9 +12076,33 @@ type CompleteUploadResponse403Headers struct {
 	RateLimitPolicy *string
 }
 
+// CompleteUploadResponse408Headers the declared response headers of an HTTP 408 response for CompleteUpload
+type CompleteUploadResponse408Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // CompleteUploadResponse409Headers the declared response headers of an HTTP 409 response for CompleteUpload
 type CompleteUploadResponse409Headers struct {
 	RetryAfter *int32
+}
+
+// CompleteUploadResponse413Headers the declared response headers of an HTTP 413 response for CompleteUpload
+type CompleteUploadResponse413Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CompleteUploadResponse415Headers the declared response headers of an HTTP 415 response for CompleteUpload
+type CompleteUploadResponse415Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
+// CompleteUploadResponse422Headers the declared response headers of an HTTP 422 response for CompleteUpload
+type CompleteUploadResponse422Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // CompleteUploadResponse429Headers the declared response headers of an HTTP 429 response for CompleteUpload
@@ -10942,6 +12110,12 @@ type CompleteUploadResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// CompleteUploadResponse500Headers the declared response headers of an HTTP 500 response for CompleteUpload
+type CompleteUploadResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // CompleteUploadResponse503Headers the declared response headers of an HTTP 503 response for CompleteUpload
@@ -10953,12 +12127,16 @@ type CompleteUploadResponse503Headers struct {
 
 // CompleteUploadResponse507Headers the declared response headers of an HTTP 507 response for CompleteUpload
 type CompleteUploadResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // CompleteUploadResponseDefaultHeaders the declared response headers of an HTTP default response for CompleteUpload
 type CompleteUploadResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type CompleteUploadResponse struct {
@@ -11000,14 +12178,26 @@ type CompleteUploadResponse struct {
 	Headers200 *CompleteUploadResponse200Headers
 	// Headers201 the parsed response headers for an HTTP 201 response
 	Headers201 *CompleteUploadResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CompleteUploadResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *CompleteUploadResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
 	Headers403 *CompleteUploadResponse403Headers
+	// Headers408 the parsed response headers for an HTTP 408 response
+	Headers408 *CompleteUploadResponse408Headers
 	// Headers409 the parsed response headers for an HTTP 409 response
 	Headers409 *CompleteUploadResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CompleteUploadResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CompleteUploadResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CompleteUploadResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *CompleteUploadResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CompleteUploadResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *CompleteUploadResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -11125,6 +12315,12 @@ func (r CompleteUploadResponse) ContentType() string {
 	return ""
 }
 
+// GetDocsResponse400Headers the declared response headers of an HTTP 400 response for GetDocs
+type GetDocsResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetDocsResponse429Headers the declared response headers of an HTTP 429 response for GetDocs
 type GetDocsResponse429Headers struct {
 	RateLimit       *string
@@ -11132,9 +12328,17 @@ type GetDocsResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetDocsResponse500Headers the declared response headers of an HTTP 500 response for GetDocs
+type GetDocsResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetDocsResponseDefaultHeaders the declared response headers of an HTTP default response for GetDocs
 type GetDocsResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetDocsResponse struct {
@@ -11148,8 +12352,12 @@ type GetDocsResponse struct {
 	ApplicationProblemJSON500 *InternalProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetDocsResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetDocsResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetDocsResponse500Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetDocsResponseDefaultHeaders
 }
@@ -11203,6 +12411,12 @@ func (r GetDocsResponse) ContentType() string {
 	return ""
 }
 
+// GetHealthResponse400Headers the declared response headers of an HTTP 400 response for GetHealth
+type GetHealthResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetHealthResponse429Headers the declared response headers of an HTTP 429 response for GetHealth
 type GetHealthResponse429Headers struct {
 	RateLimit       *string
@@ -11210,9 +12424,17 @@ type GetHealthResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetHealthResponse500Headers the declared response headers of an HTTP 500 response for GetHealth
+type GetHealthResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetHealthResponseDefaultHeaders the declared response headers of an HTTP default response for GetHealth
 type GetHealthResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetHealthResponse struct {
@@ -11228,8 +12450,12 @@ type GetHealthResponse struct {
 	ApplicationProblemJSON500 *InternalProblem
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetHealthResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetHealthResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetHealthResponse500Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetHealthResponseDefaultHeaders
 }
@@ -11317,6 +12543,12 @@ type GetFileResponse304Headers struct {
 	ETag *string
 }
 
+// GetFileResponse400Headers the declared response headers of an HTTP 400 response for GetFile
+type GetFileResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetFileResponse401Headers the declared response headers of an HTTP 401 response for GetFile
 type GetFileResponse401Headers struct {
 	RateLimit       *string
@@ -11341,11 +12573,23 @@ type GetFileResponse416Headers struct {
 	ContentRange *string
 }
 
+// GetFileResponse422Headers the declared response headers of an HTTP 422 response for GetFile
+type GetFileResponse422Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetFileResponse429Headers the declared response headers of an HTTP 429 response for GetFile
 type GetFileResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// GetFileResponse500Headers the declared response headers of an HTTP 500 response for GetFile
+type GetFileResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // GetFileResponse503Headers the declared response headers of an HTTP 503 response for GetFile
@@ -11357,12 +12601,16 @@ type GetFileResponse503Headers struct {
 
 // GetFileResponse507Headers the declared response headers of an HTTP 507 response for GetFile
 type GetFileResponse507Headers struct {
-	RetryAfter *int32
+	RateLimit       *string
+	RateLimitPolicy *string
+	RetryAfter      *int32
 }
 
 // GetFileResponseDefaultHeaders the declared response headers of an HTTP default response for GetFile
 type GetFileResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetFileResponse struct {
@@ -11400,6 +12648,8 @@ type GetFileResponse struct {
 	Headers206 *GetFileResponse206Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetFileResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetFileResponse400Headers
 	// Headers401 the parsed response headers for an HTTP 401 response
 	Headers401 *GetFileResponse401Headers
 	// Headers403 the parsed response headers for an HTTP 403 response
@@ -11408,8 +12658,12 @@ type GetFileResponse struct {
 	Headers412 *GetFileResponse412Headers
 	// Headers416 the parsed response headers for an HTTP 416 response
 	Headers416 *GetFileResponse416Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *GetFileResponse422Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetFileResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetFileResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetFileResponse503Headers
 	// Headers507 the parsed response headers for an HTTP 507 response
@@ -11518,11 +12772,23 @@ type GetOEmbedResponse200Headers struct {
 	CacheControl             *string
 }
 
+// GetOEmbedResponse400Headers the declared response headers of an HTTP 400 response for GetOEmbed
+type GetOEmbedResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetOEmbedResponse429Headers the declared response headers of an HTTP 429 response for GetOEmbed
 type GetOEmbedResponse429Headers struct {
 	RateLimit       *string
 	RateLimitPolicy *string
 	RetryAfter      *int32
+}
+
+// GetOEmbedResponse500Headers the declared response headers of an HTTP 500 response for GetOEmbed
+type GetOEmbedResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 // GetOEmbedResponse503Headers the declared response headers of an HTTP 503 response for GetOEmbed
@@ -11534,7 +12800,9 @@ type GetOEmbedResponse503Headers struct {
 
 // GetOEmbedResponseDefaultHeaders the declared response headers of an HTTP default response for GetOEmbed
 type GetOEmbedResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetOEmbedResponse struct {
@@ -11562,8 +12830,12 @@ type GetOEmbedResponse struct {
 	ApplicationProblemJSONDefault *OtherProblem
 	// Headers200 the parsed response headers for an HTTP 200 response
 	Headers200 *GetOEmbedResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetOEmbedResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetOEmbedResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetOEmbedResponse500Headers
 	// Headers503 the parsed response headers for an HTTP 503 response
 	Headers503 *GetOEmbedResponse503Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
@@ -11659,6 +12931,12 @@ type GetContractJSONResponse304Headers struct {
 	ETag *string
 }
 
+// GetContractJSONResponse400Headers the declared response headers of an HTTP 400 response for GetContractJSON
+type GetContractJSONResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetContractJSONResponse429Headers the declared response headers of an HTTP 429 response for GetContractJSON
 type GetContractJSONResponse429Headers struct {
 	RateLimit       *string
@@ -11666,9 +12944,17 @@ type GetContractJSONResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetContractJSONResponse500Headers the declared response headers of an HTTP 500 response for GetContractJSON
+type GetContractJSONResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetContractJSONResponseDefaultHeaders the declared response headers of an HTTP default response for GetContractJSON
 type GetContractJSONResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetContractJSONResponse struct {
@@ -11688,8 +12974,12 @@ type GetContractJSONResponse struct {
 	Headers200 *GetContractJSONResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetContractJSONResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetContractJSONResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetContractJSONResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetContractJSONResponse500Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetContractJSONResponseDefaultHeaders
 }
@@ -11758,6 +13048,12 @@ type GetContractYAMLResponse304Headers struct {
 	ETag *string
 }
 
+// GetContractYAMLResponse400Headers the declared response headers of an HTTP 400 response for GetContractYAML
+type GetContractYAMLResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetContractYAMLResponse429Headers the declared response headers of an HTTP 429 response for GetContractYAML
 type GetContractYAMLResponse429Headers struct {
 	RateLimit       *string
@@ -11765,9 +13061,17 @@ type GetContractYAMLResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetContractYAMLResponse500Headers the declared response headers of an HTTP 500 response for GetContractYAML
+type GetContractYAMLResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetContractYAMLResponseDefaultHeaders the declared response headers of an HTTP default response for GetContractYAML
 type GetContractYAMLResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetContractYAMLResponse struct {
@@ -11787,8 +13091,12 @@ type GetContractYAMLResponse struct {
 	Headers200 *GetContractYAMLResponse200Headers
 	// Headers304 the parsed response headers for an HTTP 304 response
 	Headers304 *GetContractYAMLResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetContractYAMLResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetContractYAMLResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetContractYAMLResponse500Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetContractYAMLResponseDefaultHeaders
 }
@@ -11847,6 +13155,12 @@ func (r GetContractYAMLResponse) ContentType() string {
 	return ""
 }
 
+// GetReadinessResponse400Headers the declared response headers of an HTTP 400 response for GetReadiness
+type GetReadinessResponse400Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetReadinessResponse429Headers the declared response headers of an HTTP 429 response for GetReadiness
 type GetReadinessResponse429Headers struct {
 	RateLimit       *string
@@ -11854,9 +13168,17 @@ type GetReadinessResponse429Headers struct {
 	RetryAfter      *int32
 }
 
+// GetReadinessResponse500Headers the declared response headers of an HTTP 500 response for GetReadiness
+type GetReadinessResponse500Headers struct {
+	RateLimit       *string
+	RateLimitPolicy *string
+}
+
 // GetReadinessResponseDefaultHeaders the declared response headers of an HTTP default response for GetReadiness
 type GetReadinessResponseDefaultHeaders struct {
-	Allow *string
+	Allow           *string
+	RateLimit       *string
+	RateLimitPolicy *string
 }
 
 type GetReadinessResponse struct {
@@ -11874,8 +13196,12 @@ type GetReadinessResponse struct {
 	JSON503 *Readiness
 	// ApplicationProblemJSONDefault the response for an HTTP default `application/problem+json` response
 	ApplicationProblemJSONDefault *OtherProblem
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetReadinessResponse400Headers
 	// Headers429 the parsed response headers for an HTTP 429 response
 	Headers429 *GetReadinessResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetReadinessResponse500Headers
 	// HeadersDefault the parsed response headers for an HTTP default response
 	HeadersDefault *GetReadinessResponseDefaultHeaders
 }
@@ -11958,7 +13284,8 @@ func (c *ClientWithResponses) DeleteAccountWithResponse(ctx context.Context, par
 
 // GetAccountWithResponse Show my account
 //
-// The account that the request is signed in as.
+// The account that the request is signed in as, with its settings. Also a way to find out whether a session or a key
+// still counts: a 401 says that it does not.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -11974,8 +13301,9 @@ func (c *ClientWithResponses) GetAccountWithResponse(ctx context.Context, params
 // UpdateAccountWithBodyWithResponse Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-// have). A new `password` needs the old one as `current_password`, which is limited as signing in is, and ends every
-// other session. Takes a session only, never an API key.
+// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+// page (409 when it is taken). Takes a session only, never an API key.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11991,8 +13319,9 @@ func (c *ClientWithResponses) UpdateAccountWithBodyWithResponse(ctx context.Cont
 // UpdateAccountWithResponse Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-// have). A new `password` needs the old one as `current_password`, which is limited as signing in is, and ends every
-// other session. Takes a session only, never an API key.
+// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+// page (409 when it is taken). Takes a session only, never an API key.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12008,8 +13337,9 @@ func (c *ClientWithResponses) UpdateAccountWithResponse(ctx context.Context, par
 // UpdateAccountWithApplicationMergePatchPlusJSONBodyWithResponse Change my account
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-// have). A new `password` needs the old one as `current_password`, which is limited as signing in is, and ends every
-// other session. Takes a session only, never an API key.
+// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+// page (409 when it is taken). Takes a session only, never an API key.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12024,13 +13354,14 @@ func (c *ClientWithResponses) UpdateAccountWithApplicationMergePatchPlusJSONBody
 
 // GetAccountUsageWithResponse Show what my account uses
 //
-// The bytes and pictures that the account holds, and how many bytes it may hold.
+// The bytes and pictures that the account holds, and how many bytes it may hold. An upload that would go beyond that
+// is refused with 403.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/account/usage (the `GetAccountUsage` operationId).
-func (c *ClientWithResponses) GetAccountUsageWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetAccountUsageResponse, error) {
-	rsp, err := c.GetAccountUsage(ctx, reqEditors...)
+func (c *ClientWithResponses) GetAccountUsageWithResponse(ctx context.Context, params *GetAccountUsageParams, reqEditors ...RequestEditorFn) (*GetAccountUsageResponse, error) {
+	rsp, err := c.GetAccountUsage(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -12039,8 +13370,9 @@ func (c *ClientWithResponses) GetAccountUsageWithResponse(ctx context.Context, r
 
 // CreateAccountWithBodyWithResponse Register an account
 //
-// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 //
 // Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 // of this API tells whether an email is registered.
@@ -12058,8 +13390,9 @@ func (c *ClientWithResponses) CreateAccountWithBodyWithResponse(ctx context.Cont
 
 // CreateAccountWithResponse Register an account
 //
-// Makes an account. The first account of an empty instance is its administrator and may always be made; whether
-// later ones may depends on the instance: `open`, `invite` (an `invite_code` is needed) or `closed`.
+// Makes an account, and does not sign in: `POST /api/v1/sessions` does. The first account of an empty instance is its
+// administrator and may always be made; whether later ones may depends on the instance (`registration` of
+// `GET /api/v1/instance`): `open`, `invite` (an `invite_code` is needed) or `closed`. A name that is taken is a 409.
 //
 // Names are public and unique. An email is a private contact, is not proven, and need not be unique: so no answer
 // of this API tells whether an email is registered.
@@ -12077,7 +13410,8 @@ func (c *ClientWithResponses) CreateAccountWithResponse(ctx context.Context, par
 
 // ListAccountImagesWithResponse List somebody's public pictures
 //
-// The public pictures of one account, newest first.
+// The public pictures of one account, newest first, in pages; empty when there are none, and 404 when there is no such
+// account. Needs no login. Its owner sees no more here: `GET /api/v1/images` lists pictures of every visibility.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12092,7 +13426,8 @@ func (c *ClientWithResponses) ListAccountImagesWithResponse(ctx context.Context,
 
 // ListAPIKeysWithResponse List my API keys
 //
-// The account's keys, newest first, without the keys themselves. Takes a session only.
+// The account's keys, newest first: `prefix` to recognise each by, and when it was last used, but not the keys
+// themselves. Takes a session only.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12107,8 +13442,9 @@ func (c *ClientWithResponses) ListAPIKeysWithResponse(ctx context.Context, param
 
 // CreateAPIKeyWithBodyWithResponse Make an API key
 //
-// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+// cannot make a stronger one. An account has at most 100 keys (409).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12123,8 +13459,9 @@ func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Conte
 
 // CreateAPIKeyWithResponse Make an API key
 //
-// Makes a key for a program. The key itself is in this reply and nowhere else: it is kept only as a hash. Takes a
-// session only, so that a key cannot make a stronger one. An account has at most 100 keys (409).
+// Makes a key for a program, which sends it as `Authorization: Bearer kadr_…`. The key itself is in this reply and
+// nowhere else: it is kept only as a hash. Its scopes cannot be changed later. Takes a session only, so that a key
+// cannot make a stronger one. An account has at most 100 keys (409).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12155,7 +13492,8 @@ func (c *ClientWithResponses) DeleteCurrentAPIKeyWithResponse(ctx context.Contex
 
 // DeleteAPIKeyWithResponse Revoke an API key
 //
-// Revokes a key at once. Somebody else's key is not found.
+// Revokes a key at once: whoever sends it gets a 401 from the next request on. The `id` is the one that
+// `GET /api/v1/api-keys` tells, and not the key itself. Somebody else's key is not found. Takes a session only.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12170,7 +13508,7 @@ func (c *ClientWithResponses) DeleteAPIKeyWithResponse(ctx context.Context, id R
 
 // ListFeedWithResponse List public pictures
 //
-// Everybody's public pictures, newest first. Needs no login.
+// Everybody's public pictures, newest first, in pages: send `next_cursor` as `cursor` until it is null. Needs no login.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12185,7 +13523,9 @@ func (c *ClientWithResponses) ListFeedWithResponse(ctx context.Context, params *
 
 // ListImagesWithResponse List my pictures
 //
-// One's own pictures of every visibility, sorted and filtered.
+// One's own pictures of every visibility, sorted and filtered, in pages: the newest first unless `sort` and `order` say
+// otherwise. Send `next_cursor` as `cursor`, with the same other parameters, until it is null. What is uploaded or
+// deleted meanwhile shifts nothing.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12200,9 +13540,11 @@ func (c *ClientWithResponses) ListImagesWithResponse(ctx context.Context, params
 
 // UploadImageWithBodyWithResponse Upload a picture
 //
-// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes; `readyz`
-// says which of them this instance can read), either as the `file` field of a form or as the whole body. When it
-// answers, the picture is safe on disk.
+// Stores one JPEG, PNG, GIF, WebP, AVIF, HEIC or TIFF picture (its real format is found from its bytes;
+// `GET /api/v1/instance` says which of them this instance can read, and how large they may be), either as the `file`
+// field of a form or as the whole body. When it answers, the picture is safe on disk, and `url` is its link. A file
+// that is no picture gets a 415, one that is too large a 413, one that is broken or has too many pixels a 422, and one
+// that does not fit into the account a 403.
 //
 // Private metadata (where it was taken, serial numbers, embedded thumbnails) is removed without touching the
 // pixels, unless `keep_metadata` says otherwise; orientation and the colour profile stay. The same bytes again from
@@ -12224,15 +13566,16 @@ func (c *ClientWithResponses) UploadImageWithBodyWithResponse(ctx context.Contex
 
 // BulkUpdateImagesWithBodyWithResponse Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility.
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+// that the pictures are no longer there.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-func (c *ClientWithResponses) BulkUpdateImagesWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error) {
-	rsp, err := c.BulkUpdateImagesWithBody(ctx, contentType, body, reqEditors...)
+func (c *ClientWithResponses) BulkUpdateImagesWithBodyWithResponse(ctx context.Context, params *BulkUpdateImagesParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error) {
+	rsp, err := c.BulkUpdateImagesWithBody(ctx, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -12241,15 +13584,16 @@ func (c *ClientWithResponses) BulkUpdateImagesWithBodyWithResponse(ctx context.C
 
 // BulkUpdateImagesWithResponse Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it. One that is not there (or
-// is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility.
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
+// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
+// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
+// that the pictures are no longer there.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/images/bulk (the `BulkUpdateImages` operationId).
-func (c *ClientWithResponses) BulkUpdateImagesWithResponse(ctx context.Context, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error) {
-	rsp, err := c.BulkUpdateImages(ctx, body, reqEditors...)
+func (c *ClientWithResponses) BulkUpdateImagesWithResponse(ctx context.Context, params *BulkUpdateImagesParams, body BulkUpdateImagesJSONRequestBody, reqEditors ...RequestEditorFn) (*BulkUpdateImagesResponse, error) {
+	rsp, err := c.BulkUpdateImages(ctx, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -12258,8 +13602,8 @@ func (c *ClientWithResponses) BulkUpdateImagesWithResponse(ctx context.Context, 
 
 // DeleteImageWithResponse Delete a picture
 //
-// Deletes the picture; its links answer 410 from the next request on. Its bytes and every size of it are removed
-// with the last picture that shares them.
+// Deletes the picture, for good; its links answer 410 from the next request on. Its bytes and every size of it are
+// removed with the last picture that shares them. Somebody else's picture is not found.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12274,8 +13618,9 @@ func (c *ClientWithResponses) DeleteImageWithResponse(ctx context.Context, id Re
 
 // GetImageWithResponse Show a picture's data
 //
-// The data of one picture: one's own of any visibility, anybody's that is public or unlisted. To a stranger a
-// private picture looks like none. A deleted one answers 410.
+// The data of one picture, with links to it in the usual sizes (`variants`): one's own of any visibility, anybody's
+// that is public or unlisted, for which no login is needed. To a stranger a private picture looks like none (404). A
+// deleted one answers 410.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12291,7 +13636,8 @@ func (c *ClientWithResponses) GetImageWithResponse(ctx context.Context, id Resou
 // UpdateImageWithBodyWithResponse Change a picture's data
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-// have). The pixels never change.
+// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+// somebody else has changed since (412). Somebody else's picture is not found.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12307,7 +13653,8 @@ func (c *ClientWithResponses) UpdateImageWithBodyWithResponse(ctx context.Contex
 // UpdateImageWithResponse Change a picture's data
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-// have). The pixels never change.
+// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+// somebody else has changed since (412). Somebody else's picture is not found.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12323,7 +13670,8 @@ func (c *ClientWithResponses) UpdateImageWithResponse(ctx context.Context, id Re
 // UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse Change a picture's data
 //
 // Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
-// have). The pixels never change.
+// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+// somebody else has changed since (412). Somebody else's picture is not found.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12338,8 +13686,9 @@ func (c *ClientWithResponses) UpdateImageWithApplicationMergePatchPlusJSONBodyWi
 
 // CreateImageLinkWithBodyWithResponse Get a link that opens a picture for a while
 //
-// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+// rotation of the instance's signing keys.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12354,8 +13703,9 @@ func (c *ClientWithResponses) CreateImageLinkWithBodyWithResponse(ctx context.Co
 
 // CreateImageLinkWithResponse Get a link that opens a picture for a while
 //
-// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not. Deleting
-// the picture ends it at once; nothing else does but the rotation of the instance's signing keys.
+// Hands out a link to one of one's own pictures that anybody can follow until it expires, private or not: to show a
+// private picture to somebody who has no account. Deleting the picture ends it at once; nothing else does but the
+// rotation of the instance's signing keys.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12370,9 +13720,11 @@ func (c *ClientWithResponses) CreateImageLinkWithResponse(ctx context.Context, i
 
 // CreateImageVariantsWithBodyWithResponse Get links to a picture's variants
 //
-// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+// is a 400.
 //
 // A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 // HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -12393,9 +13745,11 @@ func (c *ClientWithResponses) CreateImageVariantsWithBodyWithResponse(ctx contex
 
 // CreateImageVariantsWithResponse Get links to a picture's variants
 //
-// Hands out links to the picture in the shapes that are asked for, signed where that is needed: anything but the
-// picture as it is, a width of the ladder (see `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is
-// made when its link is first followed, and is a file from then on. Whoever may see the picture may ask.
+// Hands out links to the picture in the shapes that are asked for, such as a square thumbnail, to be used in pages.
+// They are signed where that is needed: for anything but the picture as it is, a width of the ladder (see
+// `GET /i/{file}`) or a preset. Nothing is rendered yet; each variant is made when its link is first followed, and is a
+// file from then on. Whoever may see the picture may ask. A shape that contradicts itself or does not fit the picture
+// is a 400.
 //
 // A program that holds the instance's signing key (`kadr admin signing-key`) can sign by itself: `sig` is
 // HMAC-SHA256 with that key (which is printed in base64url), itself in base64url without padding, over the link's
@@ -12432,7 +13786,7 @@ func (c *ClientWithResponses) GetInstanceWithResponse(ctx context.Context, param
 
 // DeleteSessionsWithResponse Sign out everywhere
 //
-// Ends every session of the account, this one too. API keys stay.
+// Ends every session of the account, this one too, and removes its cookie. API keys stay. Takes a session only.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12447,7 +13801,8 @@ func (c *ClientWithResponses) DeleteSessionsWithResponse(ctx context.Context, re
 
 // ListSessionsWithResponse List my sessions
 //
-// Where the account is signed in, the most recently used first. Takes a session only.
+// Where the account is signed in, the most recently used first, with the browser and the address. One that looks
+// strange is ended by its `id`. Takes a session only.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12462,9 +13817,9 @@ func (c *ClientWithResponses) ListSessionsWithResponse(ctx context.Context, para
 
 // CreateSessionWithBodyWithResponse Sign in
 //
-// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-// name and for each address.
+// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+// answer (401), after the same time. Attempts are limited for each name and for each address.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12479,9 +13834,9 @@ func (c *ClientWithResponses) CreateSessionWithBodyWithResponse(ctx context.Cont
 
 // CreateSessionWithResponse Sign in
 //
-// Starts a session and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the instance is served over
-// https. A wrong name and a wrong password get the same answer, after the same time. Attempts are limited for each
-// name and for each address.
+// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
+// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
+// answer (401), after the same time. Attempts are limited for each name and for each address.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12496,7 +13851,7 @@ func (c *ClientWithResponses) CreateSessionWithResponse(ctx context.Context, par
 
 // DeleteCurrentSessionWithResponse Sign out
 //
-// Ends the session that the request carries.
+// Ends the session that the request carries, and removes its cookie. Other sessions and API keys stay.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12511,7 +13866,8 @@ func (c *ClientWithResponses) DeleteCurrentSessionWithResponse(ctx context.Conte
 
 // DeleteSessionWithResponse End one session
 //
-// Ends one session of the account, at once. Somebody else's session is not found.
+// Ends one session of the account, at once: its browser is asked to sign in again. `GET /api/v1/sessions` has the ids.
+// Somebody else's session is not found. Takes a session only.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12568,13 +13924,14 @@ func (c *ClientWithResponses) CreateUploadWithResponse(ctx context.Context, para
 
 // DeleteUploadWithResponse Give an upload up
 //
-// Removes what has arrived. A picture that was made of it stays.
+// Removes what has arrived, and makes room for another upload. A picture that was made of it stays. Somebody else's
+// upload is not found, and neither is one that is gone already.
 //
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api/v1/uploads/{id} (the `DeleteUpload` operationId).
-func (c *ClientWithResponses) DeleteUploadWithResponse(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*DeleteUploadResponse, error) {
-	rsp, err := c.DeleteUpload(ctx, id, reqEditors...)
+func (c *ClientWithResponses) DeleteUploadWithResponse(ctx context.Context, id ResourceID, params *DeleteUploadParams, reqEditors ...RequestEditorFn) (*DeleteUploadResponse, error) {
+	rsp, err := c.DeleteUpload(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -12589,8 +13946,8 @@ func (c *ClientWithResponses) DeleteUploadWithResponse(ctx context.Context, id R
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/uploads/{id} (the `GetUpload` operationId).
-func (c *ClientWithResponses) GetUploadWithResponse(ctx context.Context, id ResourceID, reqEditors ...RequestEditorFn) (*GetUploadResponse, error) {
-	rsp, err := c.GetUpload(ctx, id, reqEditors...)
+func (c *ClientWithResponses) GetUploadWithResponse(ctx context.Context, id ResourceID, params *GetUploadParams, reqEditors ...RequestEditorFn) (*GetUploadResponse, error) {
+	rsp, err := c.GetUpload(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -12661,7 +14018,8 @@ func (c *ClientWithResponses) CompleteUploadWithResponse(ctx context.Context, id
 
 // GetDocsWithResponse This contract, to read and try
 //
-// Swagger UI, from files in the server itself.
+// A page with every operation, to read, and to try with the session that the browser has or with an API key (Swagger UI,
+// from files in the server itself).
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12676,7 +14034,8 @@ func (c *ClientWithResponses) GetDocsWithResponse(ctx context.Context, reqEditor
 
 // GetHealthWithResponse Is the process alive
 //
-// Answers as long as the process can answer at all. Touches nothing else.
+// Answers as long as the process can answer at all, and touches nothing else: for whoever restarts a server that hangs.
+// Whether requests may be sent to it, `GET /readyz` says.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12691,7 +14050,7 @@ func (c *ClientWithResponses) GetHealthWithResponse(ctx context.Context, reqEdit
 
 // GetFileWithResponse Get a picture
 //
-// The picture itself: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
+// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
 // the format: that of the original gives the original to the byte, another one the same picture in that format
 // (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
 // they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
@@ -12756,7 +14115,7 @@ func (c *ClientWithResponses) GetContractJSONWithResponse(ctx context.Context, p
 
 // GetContractYAMLWithResponse This contract, as YAML
 //
-// The file as it was written, with its comments.
+// The file as it was written, with its comments, of the version that the server has. Clients are generated from it.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -12771,7 +14130,8 @@ func (c *ClientWithResponses) GetContractYAMLWithResponse(ctx context.Context, p
 
 // GetReadinessWithResponse Can it do its work
 //
-// Really asks the database, and really writes, reads and removes a small file in the storage.
+// Really asks the database, and really writes, reads and removes a small file in the storage: for whoever decides which
+// server gets requests. It answers 503, and names what is failing, as long as it should get none.
 //
 // A full storage is not a reason to take an instance out of service, since everything but uploads goes on: it is
 // `full` in a 200 whose `status` is `degraded`.
@@ -12877,6 +14237,23 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers DeleteAccountResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteAccountResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -12934,6 +14311,13 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 412:
 		var headers DeleteAccountResponse412Headers
@@ -12976,6 +14360,23 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteAccountResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteAccountResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13002,6 +14403,20 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteAccountResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -13018,6 +14433,20 @@ func ParseDeleteAccountResponse(rsp *http.Response) (*DeleteAccountResponse, err
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13121,6 +14550,23 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetAccountResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetAccountResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13186,6 +14632,23 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetAccountResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetAccountResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13218,6 +14681,20 @@ func ParseGetAccountResponse(rsp *http.Response) (*GetAccountResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13364,6 +14841,23 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers UpdateAccountResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers UpdateAccountResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13405,6 +14899,23 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateAccountResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UpdateAccountResponse409Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13420,6 +14931,13 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
 		}
 		response.Headers409 = &headers
 	case rsp.StatusCode == 412:
@@ -13439,6 +14957,40 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers412 = &headers
+	case rsp.StatusCode == 413:
+		var headers UpdateAccountResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers UpdateAccountResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
 		var headers UpdateAccountResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13463,6 +15015,23 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers UpdateAccountResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers UpdateAccountResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13489,6 +15058,20 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers UpdateAccountResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -13505,6 +15088,20 @@ func ParseUpdateAccountResponse(rsp *http.Response) (*UpdateAccountResponse, err
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13532,6 +15129,9 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest BadRequestProblem
@@ -13585,6 +15185,43 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 	}
 
 	switch {
+	case rsp.StatusCode == 200:
+		var headers GetAccountUsageResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetAccountUsageResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetAccountUsageResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetAccountUsageResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13650,6 +15287,23 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetAccountUsageResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetAccountUsageResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13682,6 +15336,20 @@ func ParseGetAccountUsageResponse(rsp *http.Response) (*GetAccountUsageResponse,
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -13828,6 +15496,23 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreateAccountResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 403:
 		var headers CreateAccountResponse403Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13845,6 +15530,23 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateAccountResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateAccountResponse409Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13861,7 +15563,65 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateAccountResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateAccountResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreateAccountResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateAccountResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13886,6 +15646,23 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateAccountResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateAccountResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -13912,6 +15689,20 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateAccountResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -13928,6 +15719,20 @@ func ParseCreateAccountResponse(rsp *http.Response) (*CreateAccountResponse, err
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14001,6 +15806,23 @@ func ParseListAccountImagesResponse(rsp *http.Response) (*ListAccountImagesRespo
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers ListAccountImagesResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListAccountImagesResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14025,6 +15847,23 @@ func ParseListAccountImagesResponse(rsp *http.Response) (*ListAccountImagesRespo
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListAccountImagesResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListAccountImagesResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14057,6 +15896,20 @@ func ParseListAccountImagesResponse(rsp *http.Response) (*ListAccountImagesRespo
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14137,6 +15990,23 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers ListAPIKeysResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers ListAPIKeysResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14202,6 +16072,23 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListAPIKeysResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListAPIKeysResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14234,6 +16121,20 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14366,6 +16267,23 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			headers.Location = &value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreateAPIKeyResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CreateAPIKeyResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14407,6 +16325,23 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateAPIKeyResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateAPIKeyResponse409Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14423,7 +16358,65 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateAPIKeyResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateAPIKeyResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreateAPIKeyResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateAPIKeyResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14448,6 +16441,23 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateAPIKeyResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateAPIKeyResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14474,6 +16484,20 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateAPIKeyResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -14490,6 +16514,20 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14580,6 +16618,23 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers DeleteCurrentAPIKeyResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteCurrentAPIKeyResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14645,6 +16700,23 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteCurrentAPIKeyResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteCurrentAPIKeyResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14671,6 +16743,20 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteCurrentAPIKeyResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -14687,6 +16773,20 @@ func ParseDeleteCurrentAPIKeyResponse(rsp *http.Response) (*DeleteCurrentAPIKeyR
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14777,6 +16877,23 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers DeleteAPIKeyResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteAPIKeyResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14842,6 +16959,23 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteAPIKeyResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteAPIKeyResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14868,6 +17002,20 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteAPIKeyResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -14884,6 +17032,20 @@ func ParseDeleteAPIKeyResponse(rsp *http.Response) (*DeleteAPIKeyResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -14950,6 +17112,23 @@ func ParseListFeedResponse(rsp *http.Response) (*ListFeedResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers ListFeedResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers ListFeedResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -14974,6 +17153,23 @@ func ParseListFeedResponse(rsp *http.Response) (*ListFeedResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListFeedResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListFeedResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15006,6 +17202,20 @@ func ParseListFeedResponse(rsp *http.Response) (*ListFeedResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15086,6 +17296,23 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers ListImagesResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers ListImagesResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15151,6 +17378,23 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListImagesResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListImagesResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15183,6 +17427,20 @@ func ParseListImagesResponse(rsp *http.Response) (*ListImagesResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15345,6 +17603,23 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			headers.Location = &value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers UploadImageResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers UploadImageResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15386,6 +17661,23 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers UploadImageResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers UploadImageResponse409Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15402,7 +17694,65 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers UploadImageResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers UploadImageResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers UploadImageResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers UploadImageResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15427,6 +17777,23 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers UploadImageResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers UploadImageResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15453,6 +17820,20 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers UploadImageResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -15469,6 +17850,20 @@ func ParseUploadImageResponse(rsp *http.Response) (*UploadImageResponse, error) 
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15525,6 +17920,13 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 		}
 		response.ApplicationProblemJSON408 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ConflictProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON409 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
 		var dest TooLargeProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -15538,6 +17940,13 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 			return nil, err
 		}
 		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest UnprocessableProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON422 = &dest
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest RateLimitedProblem
@@ -15577,6 +17986,23 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers BulkUpdateImagesResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers BulkUpdateImagesResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15618,6 +18044,98 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers BulkUpdateImagesResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
+	case rsp.StatusCode == 409:
+		var headers BulkUpdateImagesResponse409Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers BulkUpdateImagesResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers BulkUpdateImagesResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers BulkUpdateImagesResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers BulkUpdateImagesResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15642,6 +18160,23 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers BulkUpdateImagesResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers BulkUpdateImagesResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15668,6 +18203,20 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers BulkUpdateImagesResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -15684,6 +18233,20 @@ func ParseBulkUpdateImagesResponse(rsp *http.Response) (*BulkUpdateImagesRespons
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -15788,6 +18351,23 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers DeleteImageResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteImageResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15870,6 +18450,23 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteImageResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteImageResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -15896,6 +18493,20 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteImageResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -15912,6 +18523,20 @@ func ParseDeleteImageResponse(rsp *http.Response) (*DeleteImageResponse, error) 
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -16029,6 +18654,23 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetImageResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetImageResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16094,6 +18736,23 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetImageResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetImageResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16126,6 +18785,20 @@ func ParseGetImageResponse(rsp *http.Response) (*GetImageResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -16265,6 +18938,23 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			headers.ETag = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers UpdateImageResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers UpdateImageResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16306,6 +18996,23 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers UpdateImageResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 412:
 		var headers UpdateImageResponse412Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16323,6 +19030,40 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers412 = &headers
+	case rsp.StatusCode == 413:
+		var headers UpdateImageResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers UpdateImageResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
 		var headers UpdateImageResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16347,6 +19088,23 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers UpdateImageResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers UpdateImageResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16373,6 +19131,20 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers UpdateImageResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -16389,6 +19161,20 @@ func ParseUpdateImageResponse(rsp *http.Response) (*UpdateImageResponse, error) 
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -16511,6 +19297,23 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers CreateImageLinkResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CreateImageLinkResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16552,6 +19355,57 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateImageLinkResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateImageLinkResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateImageLinkResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateImageLinkResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16576,6 +19430,23 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateImageLinkResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateImageLinkResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16602,6 +19473,20 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateImageLinkResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -16618,6 +19503,20 @@ func ParseCreateImageLinkResponse(rsp *http.Response) (*CreateImageLinkResponse,
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -16740,6 +19639,23 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers CreateImageVariantsResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CreateImageVariantsResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16781,6 +19697,57 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateImageVariantsResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateImageVariantsResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateImageVariantsResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateImageVariantsResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16805,6 +19772,23 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateImageVariantsResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateImageVariantsResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16831,6 +19815,20 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateImageVariantsResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -16847,6 +19845,20 @@ func ParseCreateImageVariantsResponse(rsp *http.Response) (*CreateImageVariantsR
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -16950,6 +19962,23 @@ func ParseGetInstanceResponse(rsp *http.Response) (*GetInstanceResponse, error) 
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetInstanceResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetInstanceResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -16974,6 +20003,23 @@ func ParseGetInstanceResponse(rsp *http.Response) (*GetInstanceResponse, error) 
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetInstanceResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetInstanceResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17006,6 +20052,20 @@ func ParseGetInstanceResponse(rsp *http.Response) (*GetInstanceResponse, error) 
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -17099,6 +20159,23 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 			headers.SetCookie = &value
 		}
 		response.Headers204 = &headers
+	case rsp.StatusCode == 400:
+		var headers DeleteSessionsResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteSessionsResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17164,6 +20241,23 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteSessionsResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteSessionsResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17190,6 +20284,20 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteSessionsResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -17206,6 +20314,20 @@ func ParseDeleteSessionsResponse(rsp *http.Response) (*DeleteSessionsResponse, e
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -17286,6 +20408,23 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers ListSessionsResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers ListSessionsResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17351,6 +20490,23 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListSessionsResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListSessionsResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17383,6 +20539,20 @@ func ParseListSessionsResponse(rsp *http.Response) (*ListSessionsResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -17536,6 +20706,23 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			headers.SetCookie = &value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreateSessionResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CreateSessionResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17577,6 +20764,23 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateSessionResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateSessionResponse409Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17593,7 +20797,65 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateSessionResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateSessionResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreateSessionResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateSessionResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17618,6 +20880,23 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateSessionResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateSessionResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17644,6 +20923,20 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateSessionResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -17660,6 +20953,20 @@ func ParseCreateSessionResponse(rsp *http.Response) (*CreateSessionResponse, err
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -17753,6 +21060,23 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 			headers.SetCookie = &value
 		}
 		response.Headers204 = &headers
+	case rsp.StatusCode == 400:
+		var headers DeleteCurrentSessionResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteCurrentSessionResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17818,6 +21142,23 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteCurrentSessionResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteCurrentSessionResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -17844,6 +21185,20 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteCurrentSessionResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -17860,6 +21215,20 @@ func ParseDeleteCurrentSessionResponse(rsp *http.Response) (*DeleteCurrentSessio
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -17960,6 +21329,23 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 			headers.SetCookie = &value
 		}
 		response.Headers204 = &headers
+	case rsp.StatusCode == 400:
+		var headers DeleteSessionResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteSessionResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18025,6 +21411,23 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteSessionResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteSessionResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18051,6 +21454,20 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteSessionResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -18067,6 +21484,20 @@ func ParseDeleteSessionResponse(rsp *http.Response) (*DeleteSessionResponse, err
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -18191,6 +21622,13 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 	switch {
 	case rsp.StatusCode == 201:
 		var headers CreateUploadResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Location"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: "uri-reference"}); err != nil {
@@ -18198,7 +21636,38 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 			}
 			headers.Location = &value
 		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreateUploadResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CreateUploadResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18240,6 +21709,23 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CreateUploadResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CreateUploadResponse409Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18256,7 +21742,65 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateUploadResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateUploadResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreateUploadResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers CreateUploadResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18281,6 +21825,23 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateUploadResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CreateUploadResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18307,6 +21868,20 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CreateUploadResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -18323,6 +21898,20 @@ func ParseCreateUploadResponse(rsp *http.Response) (*CreateUploadResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -18375,6 +21964,13 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 		}
 		response.ApplicationProblemJSON404 = &dest
 
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest PreconditionFailedProblem
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON412 = &dest
+
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
 		var dest RateLimitedProblem
 		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
@@ -18413,6 +22009,23 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers DeleteUploadResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers DeleteUploadResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18454,6 +22067,23 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 412:
+		var headers DeleteUploadResponse412Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers412 = &headers
 	case rsp.StatusCode == 429:
 		var headers DeleteUploadResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18478,6 +22108,23 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteUploadResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers DeleteUploadResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18504,6 +22151,20 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers DeleteUploadResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -18520,6 +22181,20 @@ func ParseDeleteUploadResponse(rsp *http.Response) (*DeleteUploadResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -18547,6 +22222,9 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 			return nil, err
 		}
 		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
 
 	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
 		var dest BadRequestProblem
@@ -18609,6 +22287,13 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 	switch {
 	case rsp.StatusCode == 200:
 		var headers GetUploadResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Upload-Offset"); len(values) > 0 {
 			var value int64
 			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
@@ -18617,6 +22302,33 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 			headers.UploadOffset = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetUploadResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetUploadResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetUploadResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18682,6 +22394,23 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetUploadResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetUploadResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18714,6 +22443,20 @@ func ParseGetUploadResponse(rsp *http.Response) (*GetUploadResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -18845,6 +22588,13 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 	switch {
 	case rsp.StatusCode == 200:
 		var headers AppendUploadResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
 		if values := rsp.Header.Values("Upload-Offset"); len(values) > 0 {
 			var value int64
 			if err := runtime.BindStyledParameterWithOptions("simple", "Upload-Offset", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int64"}); err != nil {
@@ -18853,6 +22603,23 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			headers.UploadOffset = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers AppendUploadResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers AppendUploadResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18894,6 +22661,23 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers AppendUploadResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers AppendUploadResponse409Headers
 		if values := rsp.Header.Values("Upload-Offset"); len(values) > 0 {
@@ -18904,6 +22688,57 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			headers.UploadOffset = &value
 		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers AppendUploadResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers AppendUploadResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers AppendUploadResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers AppendUploadResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18928,6 +22763,23 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers AppendUploadResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers AppendUploadResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -18954,6 +22806,20 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers AppendUploadResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -18970,6 +22836,20 @@ func ParseAppendUploadResponse(rsp *http.Response) (*AppendUploadResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19133,6 +23013,23 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			headers.Location = &value
 		}
 		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CompleteUploadResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers CompleteUploadResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19174,6 +23071,23 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			headers.RateLimitPolicy = &value
 		}
 		response.Headers403 = &headers
+	case rsp.StatusCode == 408:
+		var headers CompleteUploadResponse408Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers408 = &headers
 	case rsp.StatusCode == 409:
 		var headers CompleteUploadResponse409Headers
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
@@ -19184,6 +23098,57 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			headers.RetryAfter = &value
 		}
 		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CompleteUploadResponse413Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CompleteUploadResponse415Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CompleteUploadResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers CompleteUploadResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19208,6 +23173,23 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers CompleteUploadResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers CompleteUploadResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19234,6 +23216,20 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers CompleteUploadResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -19250,6 +23246,20 @@ func ParseCompleteUploadResponse(rsp *http.Response) (*CompleteUploadResponse, e
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19302,6 +23312,23 @@ func ParseGetDocsResponse(rsp *http.Response) (*GetDocsResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers GetDocsResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetDocsResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19326,6 +23353,23 @@ func ParseGetDocsResponse(rsp *http.Response) (*GetDocsResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetDocsResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case true:
 		var headers GetDocsResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -19334,6 +23378,20 @@ func ParseGetDocsResponse(rsp *http.Response) (*GetDocsResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19393,6 +23451,23 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers GetHealthResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetHealthResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19417,6 +23492,23 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetHealthResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case true:
 		var headers GetHealthResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -19425,6 +23517,20 @@ func ParseGetHealthResponse(rsp *http.Response) (*GetHealthResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19671,6 +23777,23 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetFileResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 401:
 		var headers GetFileResponse401Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19739,6 +23862,23 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 			headers.ContentRange = &value
 		}
 		response.Headers416 = &headers
+	case rsp.StatusCode == 422:
+		var headers GetFileResponse422Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers422 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetFileResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19763,6 +23903,23 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetFileResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetFileResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19789,6 +23946,20 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 		response.Headers503 = &headers
 	case rsp.StatusCode == 507:
 		var headers GetFileResponse507Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -19805,6 +23976,20 @@ func ParseGetFileResponse(rsp *http.Response) (*GetFileResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -19916,6 +24101,23 @@ func ParseGetOEmbedResponse(rsp *http.Response) (*GetOEmbedResponse, error) {
 			headers.CacheControl = &value
 		}
 		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetOEmbedResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetOEmbedResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19940,6 +24142,23 @@ func ParseGetOEmbedResponse(rsp *http.Response) (*GetOEmbedResponse, error) {
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetOEmbedResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers GetOEmbedResponse503Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -19972,6 +24191,20 @@ func ParseGetOEmbedResponse(rsp *http.Response) (*GetOEmbedResponse, error) {
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -20054,6 +24287,23 @@ func ParseGetContractJSONResponse(rsp *http.Response) (*GetContractJSONResponse,
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetContractJSONResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetContractJSONResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -20078,6 +24328,23 @@ func ParseGetContractJSONResponse(rsp *http.Response) (*GetContractJSONResponse,
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetContractJSONResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case true:
 		var headers GetContractJSONResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -20086,6 +24353,20 @@ func ParseGetContractJSONResponse(rsp *http.Response) (*GetContractJSONResponse,
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -20168,6 +24449,23 @@ func ParseGetContractYAMLResponse(rsp *http.Response) (*GetContractYAMLResponse,
 			headers.ETag = &value
 		}
 		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetContractYAMLResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetContractYAMLResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -20192,6 +24490,23 @@ func ParseGetContractYAMLResponse(rsp *http.Response) (*GetContractYAMLResponse,
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetContractYAMLResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case true:
 		var headers GetContractYAMLResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -20200,6 +24515,20 @@ func ParseGetContractYAMLResponse(rsp *http.Response) (*GetContractYAMLResponse,
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}
@@ -20266,6 +24595,23 @@ func ParseGetReadinessResponse(rsp *http.Response) (*GetReadinessResponse, error
 	}
 
 	switch {
+	case rsp.StatusCode == 400:
+		var headers GetReadinessResponse400Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers400 = &headers
 	case rsp.StatusCode == 429:
 		var headers GetReadinessResponse429Headers
 		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
@@ -20290,6 +24636,23 @@ func ParseGetReadinessResponse(rsp *http.Response) (*GetReadinessResponse, error
 			headers.RetryAfter = &value
 		}
 		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetReadinessResponse500Headers
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
+		}
+		response.Headers500 = &headers
 	case true:
 		var headers GetReadinessResponseDefaultHeaders
 		if values := rsp.Header.Values("Allow"); len(values) > 0 {
@@ -20298,6 +24661,20 @@ func ParseGetReadinessResponse(rsp *http.Response) (*GetReadinessResponse, error
 				return nil, err
 			}
 			headers.Allow = &value
+		}
+		if values := rsp.Header.Values("RateLimit"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimit = &value
+		}
+		if values := rsp.Header.Values("RateLimit-Policy"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "RateLimit-Policy", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RateLimitPolicy = &value
 		}
 		response.HeadersDefault = &headers
 	}

@@ -41,24 +41,21 @@ func (l Limit) Interval() time.Duration {
 // State tells what is left when the attempts that still count will have come back after debt.
 func (l Limit) State(allowed bool, debt time.Duration) LimitState {
 	debt = max(debt, 0)
-	state := LimitState{Limit: l, Allowed: allowed, Reset: debt}
-	if !allowed {
-		state.RetryAfter = max(debt+l.Interval()-l.Window, time.Millisecond)
-		return state
+	state := LimitState{Limit: l, Allowed: allowed}
+	if allowed {
+		// A microsecond more, since the times in between are rounded.
+		state.Remaining = min(int(max(l.Window-debt+time.Microsecond, 0)/l.Interval()), l.Quota)
 	}
-	// A microsecond more, since the times in between are rounded.
-	state.Remaining = int(max(l.Window-debt+time.Microsecond, 0) / l.Interval())
-	state.Remaining = min(state.Remaining, l.Quota)
+	state.Next = max(debt+time.Duration(state.Remaining+1)*l.Interval()-l.Window, time.Millisecond)
 	return state
 }
 
 // LimitState is how a limit stands after an attempt. The RateLimit headers are made from it.
 type LimitState struct {
-	Limit      Limit
-	Allowed    bool
-	Remaining  int           // further attempts that would pass right now
-	Reset      time.Duration // until the whole quota is there again
-	RetryAfter time.Duration // until one attempt would pass; zero when this one did
+	Limit     Limit
+	Allowed   bool
+	Remaining int           // further attempts that would pass right now
+	Next      time.Duration // until one more than those would
 }
 
 // attempt is one counter that an attempt has to pass.
@@ -94,7 +91,7 @@ func (s *Service) take(ctx context.Context, attempts ...attempt) ([]LimitState, 
 		}
 		states = append(states, state)
 		if !state.Allowed {
-			return states, rateLimited(state.RetryAfter)
+			return states, rateLimited(state.Next)
 		}
 	}
 	return states, nil
@@ -108,9 +105,30 @@ func (s *Service) giveBack(ctx context.Context, a attempt, states []LimitState) 
 	}
 	for i := range states {
 		if states[i].Limit == a.limit {
-			states[i] = a.limit.State(true, states[i].Reset-a.limit.Interval())
+			states[i].Remaining = min(states[i].Remaining+1, a.limit.Quota)
 		}
 	}
+}
+
+// RegisterLimits returns how the limit on registrations from an address stands. Nothing is counted.
+func (s *Service) RegisterLimits(ctx context.Context, address netip.Addr) ([]LimitState, error) {
+	return s.look(ctx, s.registerByAddress(address))
+}
+
+// SignInLimits returns how the limit on signing in from an address stands, whatever the name. Nothing is counted.
+func (s *Service) SignInLimits(ctx context.Context, address netip.Addr) ([]LimitState, error) {
+	return s.look(ctx, s.signInByAddress(address))
+}
+
+func (s *Service) look(ctx context.Context, a attempt) ([]LimitState, error) {
+	if a.limit.isOff() {
+		return nil, nil
+	}
+	state, err := s.store.LimitState(ctx, a.key, a.limit)
+	if err != nil {
+		return nil, err
+	}
+	return []LimitState{state}, nil
 }
 
 func rateLimited(after time.Duration) error {

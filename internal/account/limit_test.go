@@ -14,12 +14,13 @@ func TestLimitState(t *testing.T) {
 		debt    time.Duration
 		want    LimitState
 	}{
-		"the first":           {true, time.Minute, LimitState{l, true, 9, time.Minute, 0}},
-		"the last":            {true, 10 * time.Minute, LimitState{l, true, 0, 10 * time.Minute, 0}},
-		"half of one is back": {true, 9*time.Minute + 30*time.Second, LimitState{l, true, 0, 9*time.Minute + 30*time.Second, 0}},
-		"refused":             {false, 10 * time.Minute, LimitState{l, false, 0, 10 * time.Minute, time.Minute}},
-		"refused, by a hair":  {false, 9*time.Minute + time.Second, LimitState{l, false, 0, 9*time.Minute + time.Second, time.Second}},
-		"all is back":         {true, -time.Second, LimitState{l, true, 10, 0, 0}},
+		"the first":            {true, time.Minute, LimitState{l, true, 9, time.Minute}},
+		"the last":             {true, 10 * time.Minute, LimitState{l, true, 0, time.Minute}},
+		"half of one is back":  {true, 9*time.Minute + 30*time.Second, LimitState{l, true, 0, 30 * time.Second}},
+		"four and a half back": {true, 5*time.Minute + 30*time.Second, LimitState{l, true, 4, 30 * time.Second}},
+		"refused":              {false, 10 * time.Minute, LimitState{l, false, 0, time.Minute}},
+		"refused, by a hair":   {false, 9*time.Minute + time.Second, LimitState{l, false, 0, time.Second}},
+		"all is back":          {true, -time.Second, LimitState{l, true, 10, time.Minute}},
 	} {
 		if got := l.State(tc.allowed, tc.debt); got != tc.want {
 			t.Errorf("%s: %+v, want %+v", what, got, tc.want)

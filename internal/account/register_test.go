@@ -208,7 +208,7 @@ func TestRegisterIsLimited(t *testing.T) {
 	}
 	limits, err := register("clara", "2001:db8::ffff:2")
 	wantCode(t, "another address of the same /64", err, apperr.RateLimited, "rate_limited", "")
-	if len(limits) != 1 || limits[0].Allowed || limits[0].RetryAfter < 29*time.Minute || limits[0].RetryAfter > 30*time.Minute {
+	if len(limits) != 1 || limits[0].Allowed || limits[0].Next < 29*time.Minute || limits[0].Next > 30*time.Minute {
 		t.Errorf("limits %+v", limits)
 	}
 	if _, err := register("clara", "2001:db8:0:1::1"); err != nil {

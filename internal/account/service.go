@@ -114,6 +114,8 @@ type Store interface {
 
 	// TakeAttempt counts an attempt if the limit allows it, in one atomic step across replicas, and returns the state.
 	TakeAttempt(ctx context.Context, key string, limit Limit) (LimitState, error)
+	// LimitState returns how the limit stands, and counts nothing.
+	LimitState(ctx context.Context, key string, limit Limit) (LimitState, error)
 	// ReturnAttempt takes one attempt back.
 	ReturnAttempt(ctx context.Context, key string, limit Limit) error
 

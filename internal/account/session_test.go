@@ -69,7 +69,7 @@ func TestWrongNameAndWrongPasswordAreAlike(t *testing.T) {
 			t.Errorf("%s: %d checks of a password ran", name, got)
 		}
 		for i := range limits {
-			limits[i].Reset = limits[i].Reset.Round(time.Minute)
+			limits[i].Next = limits[i].Next.Round(time.Minute)
 		}
 		states = append(states, limits)
 	}

@@ -22,6 +22,8 @@ func TestProgram(t *testing.T) {
 		"lets an upload end after a Ctrl-C": testInterruptLetsUploadEnd,
 		"stops at once when asked twice":    testSecondSignal,
 		"says before that it will stop":     testDelay,
+		"is as the README says":             testTour,
+		"is as the guide says":              testGuide,
 		"needs little memory":               testMemory,
 		"bears a rush":                      testRush,
 		"comes back from a folder":          testBackupToFolder,

@@ -165,7 +165,7 @@ func (l *login) byKey(ctx context.Context, s Settings) error {
 	if err != nil {
 		return err
 	}
-	_, err = to.GetUploadWithResponse(ctx, nobodysUpload)
+	_, err = to.GetUploadWithResponse(ctx, nobodysUpload, nil)
 	var no *problem
 	if errors.As(err, &no) && no.code == "upload_not_found" {
 		return nil

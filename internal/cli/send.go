@@ -94,7 +94,7 @@ func (s *sender) sendParts(ctx context.Context) (_ stored, err error) {
 		if err != nil { // nobody will go on with it; where the server is away, it expires
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 			defer cancel()
-			_, _ = s.to.DeleteUploadWithResponse(ctx, up.ID)
+			_, _ = s.to.DeleteUploadWithResponse(ctx, up.ID, nil)
 		}
 	}()
 	for offset := up.Offset; offset < s.size; {
@@ -127,7 +127,7 @@ func (s *sender) sendPart(ctx context.Context, id string, offset int64) (int64, 
 	begin, broken := offset, false
 	return retry(ctx, s.patience, s.told, func() (int64, error) {
 		if broken {
-			r, err := s.to.GetUploadWithResponse(ctx, id)
+			r, err := s.to.GetUploadWithResponse(ctx, id, nil)
 			if err == nil && r.JSON200 == nil {
 				err = errNotKadr
 			}

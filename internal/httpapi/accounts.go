@@ -11,7 +11,7 @@ import (
 
 // CreateAccount registers an account.
 func (s *Server) CreateAccount(ctx context.Context, req server.CreateAccountRequestObject) (server.CreateAccountResponseObject, error) {
-	return s.once(ctx, "anonymous/createAccount", req.Params.IdempotencyKey, req.Body, func() (visitor, error) {
+	return s.once(ctx, "anonymous/createAccount", req.Params.IdempotencyKey, req.Body, func(ctx context.Context) (visitor, error) {
 		in := account.SignUp{Name: req.Body.Name, Password: req.Body.Password, Address: infoOf(ctx).address}
 		if email, err := req.Body.Email.Get(); err == nil {
 			in.Email = email
@@ -20,12 +20,12 @@ func (s *Server) CreateAccount(ctx context.Context, req server.CreateAccountRequ
 			in.InviteCode = *req.Body.InviteCode
 		}
 		a, limits, err := s.accounts.Register(ctx, in)
+		noteLimits(ctx, limits)
 		if err != nil {
-			return nil, withLimits(err, limits)
+			return nil, err
 		}
-		limit, policy := limitHeaders(limits)
 		return server.CreateAccount201JSONResponse{Body: toAPIAccount(a), Headers: server.CreateAccount201ResponseHeaders{
-			Location: new("/api/v1/account"), ETag: new(etag(a.ID, a.Revision)), RateLimit: limit, RateLimitPolicy: policy,
+			Location: new("/api/v1/account"), ETag: new(etag(a.ID, a.Revision)),
 		}}.VisitCreateAccountResponse, nil
 	})
 }
@@ -47,12 +47,12 @@ func (s *Server) GetAccount(ctx context.Context, req server.GetAccountRequestObj
 func (s *Server) UpdateAccount(ctx context.Context, req server.UpdateAccountRequestObject) (server.UpdateAccountResponseObject, error) {
 	p := principalOf(ctx)
 	a, limits, err := s.accounts.Update(ctx, p, fromAPIAccountPatch(req.Body), ifRevision(req.Params.IfMatch, p.AccountID))
+	noteLimits(ctx, limits)
 	if err != nil {
-		return nil, withLimits(err, limits)
+		return nil, err
 	}
-	limit, policy := limitHeaders(limits)
 	return server.UpdateAccount200JSONResponse{Body: toAPIAccount(a), Headers: server.UpdateAccount200ResponseHeaders{
-		ETag: new(etag(a.ID, a.Revision)), RateLimit: limit, RateLimitPolicy: policy,
+		ETag: new(etag(a.ID, a.Revision)),
 	}}, nil
 }
 
@@ -70,12 +70,20 @@ func (s *Server) DeleteAccount(ctx context.Context, req server.DeleteAccountRequ
 }
 
 // GetAccountUsage shows what the account holds.
-func (s *Server) GetAccountUsage(ctx context.Context, _ server.GetAccountUsageRequestObject) (server.GetAccountUsageResponseObject, error) {
+func (s *Server) GetAccountUsage(ctx context.Context, req server.GetAccountUsageRequestObject) (server.GetAccountUsageResponseObject, error) {
 	u, err := s.accounts.Usage(ctx, principalOf(ctx))
 	if err != nil {
 		return nil, err
 	}
-	return server.GetAccountUsage200JSONResponse{Bytes: u.Bytes, Images: u.Images, QuotaBytes: orNull(u.QuotaBytes)}, nil
+	body := server.Usage{Bytes: u.Bytes, Images: u.Images, QuotaBytes: orNull(u.QuotaBytes)}
+	tag, err := tagOf(body)
+	if err != nil {
+		return nil, err
+	}
+	if notModified(req.Params.IfNoneMatch, tag) {
+		return server.GetAccountUsage304Response{Headers: server.NotModifiedResponseHeaders{ETag: &tag}}, nil
+	}
+	return server.GetAccountUsage200JSONResponse{Body: body, Headers: server.GetAccountUsage200ResponseHeaders{ETag: &tag}}, nil
 }
 
 func toAPIAccount(a account.Account) server.Account {

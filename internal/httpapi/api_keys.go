@@ -9,7 +9,7 @@ import (
 
 // CreateAPIKey makes a key and shows it this once.
 func (s *Server) CreateAPIKey(ctx context.Context, req server.CreateAPIKeyRequestObject) (server.CreateAPIKeyResponseObject, error) {
-	return s.once(ctx, principalOf(ctx).AccountID+"/createAPIKey", req.Params.IdempotencyKey, req.Body, func() (visitor, error) {
+	return s.once(ctx, principalOf(ctx).AccountID+"/createAPIKey", req.Params.IdempotencyKey, req.Body, func(ctx context.Context) (visitor, error) {
 		in := account.KeyRequest{Name: req.Body.Name}
 		for _, scope := range req.Body.Scopes {
 			in.Scopes = append(in.Scopes, account.Scope(scope))

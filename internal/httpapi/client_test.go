@@ -95,6 +95,14 @@ func (c *client) as(t *testing.T) *client {
 	return other
 }
 
+// at returns the same client at another server of the instance.
+func (c *client) at(replica *instance) *client {
+	there := *c
+	there.in = replica
+	there.http = &http.Client{Jar: c.http.Jar, Transport: replica.stranger(c.t).http.Transport}
+	return &there
+}
+
 func (c *client) signIn() {
 	c.t.Helper()
 	c.do("POST", "/api/v1/sessions", object{"name": c.name, "password": password}).want(201)

@@ -13,6 +13,8 @@ import (
 	"maps"
 	"net/http"
 	"time"
+
+	"github.com/kadr-app/kadr/internal/apperr"
 )
 
 // visitor writes a reply; the generated responses' Visit methods are of this type.
@@ -26,30 +28,40 @@ func (v visitor) VisitUploadImageResponse(w http.ResponseWriter) error    { retu
 func (v visitor) VisitCreateUploadResponse(w http.ResponseWriter) error   { return v(w) }
 func (v visitor) VisitCompleteUploadResponse(w http.ResponseWriter) error { return v(w) }
 
-// idempotencyLock is how long the first request with a key may be at work before a repetition may take over.
-const idempotencyLock = 2 * time.Minute
+func (v visitor) VisitBulkUpdateImagesResponse(w http.ResponseWriter) error { return v(w) }
+
+const (
+	// idempotencyLock is how long a request with a key that gives no sign of life keeps its repetitions from running: its
+	// server was killed, or is cut off from the database.
+	idempotencyLock = 10 * time.Second
+	// idempotencyBeat is how often a request that is at work gives one.
+	idempotencyBeat = 2 * time.Second
+)
 
 // IdempotencyStore remembers replies for 24 hours.
 type IdempotencyStore interface {
-	// Claim asks to run the request that carries a key: of any number of callers one gets claimed, and the others the
-	// reply that it Completed, or an apperr.Conflict while there is none, or an apperr.Unprocessable when the fingerprint
-	// is not the first request's.
-	Claim(ctx context.Context, scope string, keyHash, fingerprint []byte, lock time.Duration) (claimed bool, reply []byte, err error)
-	Complete(ctx context.Context, scope string, keyHash, reply []byte) error
+	// Claim asks to run the request that carries a key: of any number of callers one gets a claim, which is known by its
+	// time, and the others the reply that it Completed, or an apperr.Conflict while there is none, or an
+	// apperr.Unprocessable when the fingerprint is not the first request's.
+	Claim(ctx context.Context, scope string, keyHash, fingerprint []byte, lock time.Duration) (claimed time.Time, reply []byte, err error)
+	// Extend and Complete return an apperr.Conflict when the lock had run out and somebody else has the claim.
+	Extend(ctx context.Context, scope string, keyHash []byte, claimed time.Time, lock time.Duration) error
+	Complete(ctx context.Context, scope string, keyHash []byte, claimed time.Time, reply []byte) error
 	// Release lets the next request with the key run.
-	Release(ctx context.Context, scope string, keyHash []byte) error
+	Release(ctx context.Context, scope string, keyHash []byte, claimed time.Time) error
 }
 
-// once runs a creating operation, or repeats the reply that it gave before to the same Idempotency-Key. scope keeps the
-// keys of different people and operations apart; request is what makes two requests the same. A request that failed is
-// not remembered: its repetition runs.
+// once runs an operation, or repeats the reply that it gave before to the same Idempotency-Key
+// (draft-ietf-httpapi-idempotency-key-header). scope keeps the keys of different people and operations apart; request is
+// what makes two requests the same. A request that failed is not remembered: its repetition runs. Nor are headers that
+// belong to one reply alone (its id, how limits stand): those are not written by the operation, and are always the latest.
 //
 // The reply may hold a secret (a new API key, a session's cookie) and the request a password, so neither is stored as it
 // is: the reply is sealed, and the request's fingerprint keyed, with keys derived from the Idempotency-Key, of which only
 // a hash is kept.
-func (s *Server) once(ctx context.Context, scope string, key *string, request any, run func() (visitor, error)) (visitor, error) {
+func (s *Server) once(ctx context.Context, scope string, key *string, request any, run func(context.Context) (visitor, error)) (visitor, error) {
 	if key == nil {
-		return run()
+		return run(ctx)
 	}
 	k, err := newIdempotencyKey(scope, *key)
 	if err != nil {
@@ -63,28 +75,56 @@ func (s *Server) once(ctx context.Context, scope string, key *string, request an
 	if err != nil {
 		return nil, err
 	}
-	if !claimed {
+	if claimed.IsZero() {
 		return k.open(sealed)
 	}
 
-	visit, err := run()
+	working, stop := s.holdClaim(ctx, scope, k.hash, claimed)
+	defer stop()
+	reply := &recordedReply{Head: http.Header{}}
+	visit, err := run(working)
+	if err == nil {
+		err = visit(reply)
+	}
+	if err == nil {
+		sealed, err = k.seal(reply)
+	}
 	// The client may have gone away, which is just when it will ask again.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
+	if lost := context.Cause(working); apperr.KindOf(lost) == apperr.Conflict {
+		return nil, lost
+	}
 	if err != nil {
-		return nil, errors.Join(err, s.idempotency.Release(ctx, scope, k.hash))
+		return nil, errors.Join(err, s.idempotency.Release(ctx, scope, k.hash, claimed))
 	}
-	reply := &recordedReply{Head: http.Header{}}
-	if err := visit(reply); err != nil {
-		return nil, err
-	}
-	if sealed, err = k.seal(reply); err != nil {
-		return nil, err
-	}
-	if err := s.idempotency.Complete(ctx, scope, k.hash, sealed); err != nil {
+	if err := s.idempotency.Complete(ctx, scope, k.hash, claimed, sealed); err != nil {
 		return nil, err
 	}
 	return reply.write, nil
+}
+
+// holdClaim gives signs of life until stop is called. The context that it returns ends when somebody else has the claim, for
+// two must not be at work.
+func (s *Server) holdClaim(ctx context.Context, scope string, keyHash []byte, claimed time.Time) (working context.Context, stop func()) {
+	working, cancel := context.WithCancelCause(ctx)
+	beating, stop := context.WithCancel(context.WithoutCancel(ctx)) // work may go on for a while after its client is gone
+	go func() {
+		for beat := time.Tick(idempotencyBeat); ; {
+			select {
+			case <-beating.Done():
+				cancel(nil)
+				return
+			case <-beat:
+			}
+			// Any other failure passes, or the lock runs out.
+			if err := s.idempotency.Extend(beating, scope, keyHash, claimed, idempotencyLock); apperr.KindOf(err) == apperr.Conflict {
+				cancel(err)
+				return
+			}
+		}
+	}()
+	return working, stop
 }
 
 // idempotencyKey is what is derived from an Idempotency-Key (HKDF, RFC 5869).

@@ -97,39 +97,41 @@ var (
 // BulkUpdateImages does one thing to many pictures.
 func (s *Server) BulkUpdateImages(ctx context.Context, req server.BulkUpdateImagesRequestObject) (server.BulkUpdateImagesResponseObject, error) {
 	p := principalOf(ctx)
-	var done []string
-	var err error
-	outcome := server.Deleted
-	switch req.Body.Action {
-	case server.Delete:
-		if req.Body.Visibility != nil {
-			return nil, errVisibilityUnneeded
-		}
-		if !p.HasScope(account.ScopeImagesDelete) {
-			return nil, missingScope(string(account.ScopeImagesDelete))
-		}
-		done, err = s.images.DeleteMany(ctx, p.AccountID, req.Body.Ids)
-	case server.SetVisibility:
-		if req.Body.Visibility == nil {
-			return nil, errVisibilityNeeded
-		}
-		if !p.HasScope(account.ScopeImagesWrite) {
-			return nil, missingScope(string(account.ScopeImagesWrite))
-		}
-		outcome = server.Updated
-		done, err = s.images.SetVisibility(ctx, p.AccountID, req.Body.Ids, image.Visibility(*req.Body.Visibility))
+	isDelete := req.Body.Action == server.Delete
+	scope := account.ScopeImagesWrite
+	switch {
+	case isDelete && req.Body.Visibility != nil:
+		return nil, errVisibilityUnneeded
+	case !isDelete && req.Body.Visibility == nil:
+		return nil, errVisibilityNeeded
+	case isDelete:
+		scope = account.ScopeImagesDelete
 	}
-	if err != nil {
-		return nil, err
+	if !p.HasScope(scope) {
+		return nil, missingScope(string(scope))
 	}
-	items := make([]server.BulkOutcome, len(req.Body.Ids))
-	for i, id := range req.Body.Ids {
-		items[i] = server.BulkOutcome{ID: id, Outcome: server.NotFound}
-		if slices.Contains(done, id) {
-			items[i].Outcome = outcome
+	return s.once(ctx, p.AccountID+"/bulkUpdateImages", req.Params.IdempotencyKey, req.Body, func(ctx context.Context) (visitor, error) {
+		var done []string
+		var err error
+		outcome := server.Updated
+		if isDelete {
+			outcome = server.Deleted
+			done, err = s.images.DeleteMany(ctx, p.AccountID, req.Body.Ids)
+		} else {
+			done, err = s.images.SetVisibility(ctx, p.AccountID, req.Body.Ids, image.Visibility(*req.Body.Visibility))
 		}
-	}
-	return server.BulkUpdateImages200JSONResponse{Items: items}, nil
+		if err != nil {
+			return nil, err
+		}
+		items := make([]server.BulkOutcome, len(req.Body.Ids))
+		for i, id := range req.Body.Ids {
+			items[i] = server.BulkOutcome{ID: id, Outcome: server.NotFound}
+			if slices.Contains(done, id) {
+				items[i].Outcome = outcome
+			}
+		}
+		return server.BulkUpdateImages200JSONResponse{Items: items}.VisitBulkUpdateImagesResponse, nil
+	})
 }
 
 // toAPIImage writes one picture as the API shows it, flat and with absolute links, with its smaller copies.

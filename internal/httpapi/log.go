@@ -20,6 +20,7 @@ type contextKey int
 const (
 	requestInfoKey contextKey = iota
 	loginKey
+	limitsKey
 )
 
 // requestInfo is what operations may need of the request beyond its parameters.

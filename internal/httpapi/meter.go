@@ -52,7 +52,9 @@ func newOperations(v *validator) operations {
 			all[[2]string{method, v.paths[path]}] = operation{op.OperationID, path}
 		}
 	}
-	others := map[string]string{"/p/:id": operationPage, "/u/:name": operationPage, "/docs/:asset": operationDocs}
+	others := map[string]string{
+		"/p/:id": operationPage, "/u/:name": operationPage, problemsPath: operationPage, problemPath: operationPage, "/docs/:asset": operationDocs,
+	}
 	for path := range fixedPages() {
 		others[path] = operationPage
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,10 +28,11 @@ const (
 // pages are the files of the frontend, served as they lie in static/, each at its own path, and what is made of index.html
 // (shell.go). Files are small and fixed in the binary, so their ETags are known from the start.
 type pages struct {
-	files map[string]*page // by path without the leading slash
-	shell shell
-	fixed map[string]fixedPage // by address
-	zips  sync.Pool            // of *gzip.Writer
+	files    map[string]*page // by path without the leading slash
+	shell    shell
+	fixed    map[string]fixedPage // by address
+	problems problemPages
+	zips     sync.Pool // of *gzip.Writer
 }
 
 // fixedPage is a page that is the same for all who bring a session's cookie, and for all visitors.
@@ -41,6 +43,7 @@ type page struct {
 	body        []byte
 	contentType string
 	tag         string
+	alike       bool          // whoever asks gets the same, unlike the shell, which says whether there is a session (isVisitor)
 	packed      func() []byte // gzip's, made at the first demand; nil where that is not smaller. No func: where it never is
 }
 
@@ -80,6 +83,9 @@ func newPages(static fs.FS, base string) (*pages, error) {
 			return nil, err
 		}
 		p.fixed[address] = fixedPage{member: p.newPage(member, htmlType), visitor: p.newPage(visitor, htmlType)}
+	}
+	if p.problems, err = newProblemPages(p.newPage, base); err != nil {
+		return nil, err
 	}
 	return p, nil
 }
@@ -150,6 +156,8 @@ func (s *Server) registerPages(e *echo.Echo) {
 	}
 	e.Any("/p/:id", readOnly(s.picturePage))
 	e.Any("/u/:name", readOnly(s.personPage))
+	e.Any(problemsPath, readOnly(s.problemIndex))
+	e.Any(problemPath, readOnly(s.problemPage))
 	e.Any("/*", func(c echo.Context) error {
 		f := s.pages.files[c.Param("*")]
 		if f == nil {
@@ -168,7 +176,7 @@ func (s *Server) isVisitor(req *http.Request) bool {
 // isPage tells whether an echo path is one of a page, which is never answered with a document for programs.
 func isPage(echoPath string) bool {
 	_, fixed := fixedPages()[echoPath]
-	return fixed || echoPath == "/p/:id" || echoPath == "/u/:name"
+	return fixed || slices.Contains([]string{"/p/:id", "/u/:name", problemsPath, problemPath}, echoPath)
 }
 
 // readOnly answers GET and, by way of headAsGet, HEAD.
@@ -194,8 +202,8 @@ func (p *pages) send(c echo.Context, status int, f *page, cache string) error {
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Permissions-Policy", pagePermissions)
 	h.Set("Cache-Control", cache)
-	if f.contentType == htmlType {
-		h.Add("Vary", "Accept-Encoding, Cookie") // see isVisitor
+	if f.contentType == htmlType && !f.alike {
+		h.Add("Vary", "Accept-Encoding, Cookie")
 	} else if f.packed != nil {
 		h.Add("Vary", "Accept-Encoding")
 	}

@@ -76,6 +76,8 @@ func titleOf(status int) string {
 		return "Not allowed"
 	case http.StatusRequestEntityTooLarge:
 		return "Too large"
+	case http.StatusRequestURITooLong:
+		return "Request URI too long"
 	case http.StatusUnprocessableEntity:
 		return "Unprocessable"
 	case http.StatusRequestedRangeNotSatisfiable:
@@ -84,6 +86,8 @@ func titleOf(status int) string {
 		return "Internal error"
 	case http.StatusServiceUnavailable:
 		return "Not available just now"
+	case http.StatusHTTPVersionNotSupported:
+		return "HTTP version not supported"
 	case http.StatusInsufficientStorage:
 		return "No room left"
 	}

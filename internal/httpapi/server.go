@@ -126,7 +126,7 @@ func New(cfg Config, services Services, static fs.FS, log *slog.Logger) (http.Ha
 	e := echo.New()
 	e.HTTPErrorHandler = s.handleError
 	e.IPExtractor = s.addressOf
-	e.Use(s.observe, s.recoverPanics, securityHeaders, s.crossOrigin(), s.sameOrigin(), s.limitTransfer, s.authenticate, validator.middleware)
+	e.Use(s.observe, s.recoverPanics, s.showLimits, securityHeaders, s.crossOrigin(), s.sameOrigin(), s.limitTransfer, s.authenticate, validator.middleware)
 	server.RegisterHandlers(e, server.NewStrictHandler(s, nil))
 	e.Any("/docs/:asset", readOnly(docsAsset))
 	s.registerPages(e)

@@ -3,8 +3,6 @@ package httpapi
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -93,11 +91,11 @@ func (s *Server) GetInstance(ctx context.Context, req server.GetInstanceRequestO
 		Registration: server.InstanceRegistration(registration), MaxUploadBytes: s.cfg.MaxUploadBytes, MaxPixels: s.cfg.MaxPixels,
 		Formats: s.formats, Version: s.cfg.Version,
 	}
-	b, err := json.Marshal(body)
+	tag, err := tagOf(body)
 	if err != nil {
-		return nil, fmt.Errorf("write the instance: %w", err)
+		return nil, err
 	}
-	tag, cache := contentTag(b), "public, max-age=60"
+	cache := "public, max-age=60"
 	if notModified(req.Params.IfNoneMatch, tag) {
 		return server.GetInstance304Response{Headers: server.GetInstance304ResponseHeaders{ETag: &tag, CacheControl: &cache}}, nil
 	}
@@ -127,12 +125,6 @@ func newContractFiles(doc *openapi3.T) (contractFiles, error) {
 	return contractFiles{
 		yamlTag: contentTag(api.OpenAPI), jsonTag: contentTag(b), json: object, uploadSchema: upload.Value,
 	}, nil
-}
-
-// contentTag is a strong ETag of the bytes.
-func contentTag(b []byte) string {
-	h := sha256.Sum256(b)
-	return `"` + hex.EncodeToString(h[:16]) + `"`
 }
 
 // GetContractYAML serves the contract as it was written.

@@ -9,20 +9,19 @@ import (
 
 // CreateSession signs in.
 func (s *Server) CreateSession(ctx context.Context, req server.CreateSessionRequestObject) (server.CreateSessionResponseObject, error) {
-	return s.once(ctx, "anonymous/createSession", req.Params.IdempotencyKey, req.Body, func() (visitor, error) {
+	return s.once(ctx, "anonymous/createSession", req.Params.IdempotencyKey, req.Body, func(ctx context.Context) (visitor, error) {
 		info := infoOf(ctx)
 		in, limits, err := s.accounts.SignIn(ctx, account.SignIn{
 			Name: req.Body.Name, Password: req.Body.Password, Address: info.address, UserAgent: info.userAgent,
 		})
+		noteLimits(ctx, limits)
 		if err != nil {
-			return nil, withLimits(err, limits)
+			return nil, err
 		}
-		limit, policy := limitHeaders(limits)
 		return server.CreateSession201JSONResponse{
 			Body: toAPISession(in.Session, in.Session.ID),
 			Headers: server.CreateSession201ResponseHeaders{
 				Location: new("/api/v1/sessions/" + in.Session.ID), SetCookie: new(s.cookie(in.Token, s.cfg.SessionLifetime)),
-				RateLimit: limit, RateLimitPolicy: policy,
 			},
 		}.VisitCreateSessionResponse, nil
 	})

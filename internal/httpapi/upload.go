@@ -41,7 +41,7 @@ func (s *Server) UploadImage(ctx context.Context, req server.UploadImageRequestO
 	}
 
 	fingerprint := []any{received.Ref(), fields}
-	return s.once(ctx, principalOf(ctx).AccountID+"/uploadImage", req.Params.IdempotencyKey, fingerprint, func() (visitor, error) {
+	return s.once(ctx, principalOf(ctx).AccountID+"/uploadImage", req.Params.IdempotencyKey, fingerprint, func(ctx context.Context) (visitor, error) {
 		img, created, err := s.images.Create(ctx, received, fields.upload(principalOf(ctx)))
 		if err != nil {
 			return nil, err

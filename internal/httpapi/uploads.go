@@ -22,7 +22,7 @@ func (s *Server) CreateUpload(ctx context.Context, req server.CreateUploadReques
 	if req.Body.Size > s.cfg.MaxUploadBytes {
 		return nil, s.tooLarge()
 	}
-	return s.once(ctx, p.AccountID+"/createUpload", req.Params.IdempotencyKey, req.Body, func() (visitor, error) {
+	return s.once(ctx, p.AccountID+"/createUpload", req.Params.IdempotencyKey, req.Body, func(ctx context.Context) (visitor, error) {
 		left, err := s.quotaLeft(ctx, p)
 		if err != nil {
 			return nil, err
@@ -34,13 +34,20 @@ func (s *Server) CreateUpload(ctx context.Context, req server.CreateUploadReques
 		if req.Body.Filename != nil {
 			filename = *req.Body.Filename
 		}
-		up, err := s.uploads.Create(p.AccountID, filename, req.Body.Size, left)
+		up, more, err := s.uploads.Create(p.AccountID, filename, req.Body.Size, left)
+		if err == nil || errors.Is(err, upload.ErrTooMany) {
+			noteLimits(ctx, unfinishedUploads(more))
+		}
 		if err != nil {
 			return nil, err
 		}
-		return server.CreateUpload201JSONResponse{
-			Body: toAPIUpload(up), Headers: server.CreateUpload201ResponseHeaders{Location: new("/api/v1/uploads/" + up.ID)},
-		}.VisitCreateUploadResponse, nil
+		body, tag, err := toAPIUpload(up)
+		if err != nil {
+			return nil, err
+		}
+		return server.CreateUpload201JSONResponse{Body: body, Headers: server.CreateUpload201ResponseHeaders{
+			Location: new("/api/v1/uploads/" + up.ID), ETag: &tag,
+		}}.VisitCreateUploadResponse, nil
 	})
 }
 
@@ -59,7 +66,14 @@ func (s *Server) GetUpload(ctx context.Context, req server.GetUploadRequestObjec
 	if err != nil {
 		return nil, err
 	}
-	return server.GetUpload200JSONResponse{UploadProgressJSONResponse: toAPIProgress(up)}, nil
+	progress, err := toAPIProgress(up)
+	if err != nil {
+		return nil, err
+	}
+	if tag := progress.Headers.ETag; notModified(req.Params.IfNoneMatch, *tag) {
+		return server.GetUpload304Response{Headers: server.NotModifiedResponseHeaders{ETag: tag}}, nil
+	}
+	return server.GetUpload200JSONResponse{UploadProgressJSONResponse: progress}, nil
 }
 
 // AppendUpload takes the next part.
@@ -78,15 +92,19 @@ func (s *Server) AppendUpload(ctx context.Context, req server.AppendUploadReques
 	if err != nil {
 		return nil, err
 	}
-	return server.AppendUpload200JSONResponse{UploadProgressJSONResponse: toAPIProgress(up)}, nil
+	progress, err := toAPIProgress(up)
+	return server.AppendUpload200JSONResponse{UploadProgressJSONResponse: progress}, err
 }
 
 // DeleteUpload gives an upload up.
 func (s *Server) DeleteUpload(ctx context.Context, req server.DeleteUploadRequestObject) (server.DeleteUploadResponseObject, error) {
-	if err := s.uploads.Remove(principalOf(ctx).AccountID, req.ID); err != nil {
-		return nil, err
+	if req.Params.IfMatch == nil {
+		return server.DeleteUpload204Response{}, s.uploads.Remove(principalOf(ctx).AccountID, req.ID)
 	}
-	return server.DeleteUpload204Response{}, nil
+	return server.DeleteUpload204Response{}, s.uploads.RemoveIf(principalOf(ctx).AccountID, req.ID, func(up upload.Upload) bool {
+		_, tag, err := toAPIUpload(up)
+		return err == nil && etagList(*req.Params.IfMatch, tag, true)
+	})
 }
 
 var errCompleting = apperr.New(apperr.Conflict, "upload_completing",
@@ -97,7 +115,7 @@ var errCompleting = apperr.New(apperr.Conflict, "upload_completing",
 func (s *Server) CompleteUpload(ctx context.Context, req server.CompleteUploadRequestObject) (_ server.CompleteUploadResponseObject, err error) {
 	p, outcome, size, begun := principalOf(ctx), uploadRepeated, int64(0), false
 	defer func() { s.countUpload(outcome, size, err) }()
-	visit, err := s.once(ctx, p.AccountID+"/completeUpload", &req.ID, nil, func() (visitor, error) {
+	visit, err := s.once(ctx, p.AccountID+"/completeUpload", &req.ID, nil, func(ctx context.Context) (visitor, error) {
 		begun = true
 		file, up, err := s.uploads.OpenWhole(p.AccountID, req.ID)
 		if err != nil {
@@ -155,12 +173,15 @@ func fromAPIUploadComplete(in *server.UploadComplete, up upload.Upload) uploadFi
 	return f
 }
 
-func toAPIUpload(up upload.Upload) server.Upload {
-	return server.Upload{ID: up.ID, Offset: up.Offset, Size: up.Size, ExpiresAt: up.ExpiresAt.UTC().Truncate(time.Second)}
+func toAPIUpload(up upload.Upload) (body server.Upload, tag string, err error) {
+	body = server.Upload{ID: up.ID, Offset: up.Offset, Size: up.Size, ExpiresAt: up.ExpiresAt.UTC().Truncate(time.Second)}
+	tag, err = tagOf(body)
+	return body, tag, err
 }
 
-func toAPIProgress(up upload.Upload) server.UploadProgressJSONResponse {
+func toAPIProgress(up upload.Upload) (server.UploadProgressJSONResponse, error) {
+	body, tag, err := toAPIUpload(up)
 	return server.UploadProgressJSONResponse{
-		Body: toAPIUpload(up), Headers: server.UploadProgressResponseHeaders{UploadOffset: &up.Offset},
-	}
+		Body: body, Headers: server.UploadProgressResponseHeaders{ETag: &tag, UploadOffset: &up.Offset},
+	}, err
 }

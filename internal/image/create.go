@@ -169,6 +169,10 @@ func (s *Service) strip(ctx context.Context, received *blob.Staged, keep bool) (
 	return stripped, err
 }
 
+// turnsText tells the embeddings, overrides and isolates of Unicode's bidirectional algorithm (UAX #9): with one of them
+// "gpj.exe" can look like "exe.jpg". The marks that right-to-left names need do not do that.
+func turnsText(r rune) bool { return '\u202a' <= r && r <= '\u202e' || '\u2066' <= r && r <= '\u2069' }
+
 // cleanFilename returns a name that is safe to show, to store and to send in a header: no folders, no control
 // characters, valid UTF-8, at most MaxFilename characters, never empty.
 func cleanFilename(name, id string, format imaging.Format) string {
@@ -176,7 +180,7 @@ func cleanFilename(name, id string, format imaging.Format) string {
 		name = name[i+1:]
 	}
 	name = strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || unicode.IsControl(r) {
+		if r == utf8.RuneError || unicode.IsControl(r) || turnsText(r) {
 			return -1
 		}
 		return r

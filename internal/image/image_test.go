@@ -27,6 +27,8 @@ func TestCleanFilename(t *testing.T) {
 		"a\x00b\x1b[0m\r\n.png":           "ab[0m.png",
 		"\xff\xfe\xfd":                    "theid.png",
 		"\u0085x":                         "x",
+		"photo\u202egpj.exe":              "photogpj.exe",
+		"\u2067\u2069a\u200f.png":         "a\u200f.png",
 		strings.Repeat("ж", 300):          strings.Repeat("ж", 255),
 		strings.Repeat("x", 300) + ".png": strings.Repeat("x", 251) + ".png",
 	} {

@@ -34,28 +34,28 @@ const (
 			SET fingerprint = excluded.fingerprint, reply = NULL, locked_until = excluded.locked_until, created_at = now()
 		WHERE k.created_at <= now() - interval '24 hours'
 			OR (k.reply IS NULL AND k.locked_until <= now() AND k.fingerprint = excluded.fingerprint)
-		RETURNING true`
+		RETURNING created_at`
 	readClaimSQL = `SELECT fingerprint = $3, reply FROM idempotency_keys WHERE scope = $1 AND key_hash = $2`
 )
 
 // maxClaims bounds how often a claim that was released between two statements is tried again.
 const maxClaims = 10
 
-// Claim asks to run the request that carries a key. Of any number of callers one gets claimed: it runs the request,
-// within the time that lock says, and then calls Complete or Release. The others get the reply that was kept (never
-// nil), or Conflict idempotency_in_progress while there is none, or Unprocessable idempotency_key_reused when the
-// fingerprint is not the first request's. A request that died without either is taken over once its lock has run out,
-// if the fingerprint is the same.
+// Claim asks to run the request that carries a key. Of any number of callers one gets a claim, which is known by its time:
+// it runs the request, calls Extend before the lock runs out as long as that takes, and then Complete or Release. The others
+// get the reply that was kept (never nil), or Conflict idempotency_in_progress while there is none, or Unprocessable
+// idempotency_key_reused when the fingerprint is not the first request's. A request that died without either is taken over
+// once its lock has run out, if the fingerprint is the same.
 func (s *IdempotencyStore) Claim(ctx context.Context, scope string, keyHash, fingerprint []byte, lock time.Duration) (
-	claimed bool, reply []byte, err error,
+	claimed time.Time, reply []byte, err error,
 ) {
 	for range maxClaims {
 		err = s.db.pool.QueryRow(ctx, claimSQL, scope, keyHash, fingerprint, lock).Scan(&claimed)
 		if err == nil {
-			return true, nil, nil
+			return claimed, nil, nil
 		}
 		if !errors.Is(err, pgx.ErrNoRows) {
-			return false, nil, translate(err, "claim an idempotency key", nil)
+			return time.Time{}, nil, translate(err, "claim an idempotency key", nil)
 		}
 		// A statement of its own, since the one above does not see a row that is newer than itself.
 		var same bool
@@ -64,33 +64,53 @@ func (s *IdempotencyStore) Claim(ctx context.Context, scope string, keyHash, fin
 		case errors.Is(err, pgx.ErrNoRows): // released just now
 			continue
 		case err != nil:
-			return false, nil, translate(err, "read an idempotency key", nil)
+			return time.Time{}, nil, translate(err, "read an idempotency key", nil)
 		case !same:
-			return false, nil, ErrIdempotencyMismatch
+			return time.Time{}, nil, ErrIdempotencyMismatch
 		case reply == nil:
-			return false, nil, ErrIdempotencyInProgress
+			return time.Time{}, nil, ErrIdempotencyInProgress
 		}
-		return false, reply, nil
+		return time.Time{}, reply, nil
 	}
-	return false, nil, ErrIdempotencyInProgress
+	return time.Time{}, nil, ErrIdempotencyInProgress
 }
 
-const completeSQL = `UPDATE idempotency_keys SET reply = $3 WHERE scope = $1 AND key_hash = $2 AND reply IS NULL`
+// What a claim may still do it may do only as long as nobody took it over.
+const (
+	heldClaim   = ` WHERE scope = $1 AND key_hash = $2 AND created_at = $3 AND reply IS NULL`
+	extendSQL   = `UPDATE idempotency_keys SET locked_until = now() + $4::interval` + heldClaim
+	completeSQL = `UPDATE idempotency_keys SET reply = $4` + heldClaim
+	releaseSQL  = `DELETE FROM idempotency_keys` + heldClaim
+)
 
-// Complete keeps the reply of a claimed request. The first reply stays: when a lock ran out and two ran the same request,
-// both callers of later get one answer.
-func (s *IdempotencyStore) Complete(ctx context.Context, scope string, keyHash, reply []byte) error {
+// Extend lets nobody else take the claim over for another while. Conflict idempotency_in_progress when somebody has.
+func (s *IdempotencyStore) Extend(ctx context.Context, scope string, keyHash []byte, claimed time.Time, lock time.Duration) error {
+	return s.held(ctx, "extend a claim", extendSQL, scope, keyHash, claimed, lock)
+}
+
+// Complete keeps the reply of a claimed request. Conflict idempotency_in_progress when somebody has taken it over, whose
+// reply will be the one to give.
+func (s *IdempotencyStore) Complete(ctx context.Context, scope string, keyHash []byte, claimed time.Time, reply []byte) error {
 	if reply == nil {
 		reply = []byte{} // null means that there is none yet
 	}
-	_, err := s.db.pool.Exec(ctx, completeSQL, scope, keyHash, reply)
-	return translate(err, "complete an idempotency key", nil)
+	return s.held(ctx, "complete a claim", completeSQL, scope, keyHash, claimed, reply)
 }
 
-const releaseSQL = `DELETE FROM idempotency_keys WHERE scope = $1 AND key_hash = $2 AND reply IS NULL`
+// Release gives a claim up after a failure, so that the request may be tried again at once. What is no longer the caller's
+// stays as it is, and is no error.
+func (s *IdempotencyStore) Release(ctx context.Context, scope string, keyHash []byte, claimed time.Time) error {
+	err := s.held(ctx, "release a claim", releaseSQL, scope, keyHash, claimed)
+	if errors.Is(err, ErrIdempotencyInProgress) {
+		return nil
+	}
+	return err
+}
 
-// Release gives a claim up after a failure, so that the request may be tried again at once. A reply that is there stays.
-func (s *IdempotencyStore) Release(ctx context.Context, scope string, keyHash []byte) error {
-	_, err := s.db.pool.Exec(ctx, releaseSQL, scope, keyHash)
-	return translate(err, "release an idempotency key", nil)
+func (s *IdempotencyStore) held(ctx context.Context, what, sql string, args ...any) error {
+	tag, err := s.db.pool.Exec(ctx, sql, args...)
+	if err == nil && tag.RowsAffected() == 0 {
+		return ErrIdempotencyInProgress
+	}
+	return translate(err, what, nil)
 }

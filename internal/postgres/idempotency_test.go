@@ -15,13 +15,17 @@ func TestIdempotency(t *testing.T) {
 	db := openTest(t, Options{})
 	s := NewIdempotencyStore(db)
 	key, print, other := []byte("key"), []byte("print"), []byte("other")
+	var mine time.Time // the last claim
 	claim := func(scope string, print []byte) (bool, string, error) {
 		t.Helper()
 		claimed, reply, err := s.Claim(t.Context(), scope, key, print, time.Minute)
-		if (reply == nil) != (claimed || err != nil) {
+		if (reply == nil) != (!claimed.IsZero() || err != nil) {
 			t.Errorf("claimed %v with reply %q and %v", claimed, reply, err)
 		}
-		return claimed, string(reply), err
+		if scope == "a" && !claimed.IsZero() {
+			mine = claimed
+		}
+		return !claimed.IsZero(), string(reply), err
 	}
 	want := func(what string, claimed bool, reply string, wantErr *apperr.Error, print []byte) {
 		t.Helper()
@@ -36,22 +40,25 @@ func TestIdempotency(t *testing.T) {
 	if claimed, _, err := claim("b", other); !claimed || err != nil {
 		t.Errorf("another scope: %v, %v", claimed, err)
 	}
-	if err := s.Release(t.Context(), "a", key); err != nil {
+	if err := s.Release(t.Context(), "a", key, mine); err != nil {
 		t.Fatal(err)
 	}
 	want("after a failure", true, "", nil, other)
-	if err := s.Complete(t.Context(), "a", key, nil); err != nil {
+	if err := s.Complete(t.Context(), "a", key, mine, nil); err != nil {
 		t.Fatal(err)
 	}
 	want("an empty reply", false, "", nil, other)
 	exec(t, db, `DELETE FROM idempotency_keys`)
 	want("the first", true, "", nil, print)
-	if err := s.Complete(t.Context(), "a", key, []byte("reply")); err != nil {
+	if err := s.Complete(t.Context(), "a", key, mine, []byte("reply")); err != nil {
 		t.Fatal(err)
 	}
 	want("the reply", false, "reply", nil, print)
 	want("another request after the reply", false, "", ErrIdempotencyMismatch, other)
-	if err := errors.Join(s.Complete(t.Context(), "a", key, []byte("late")), s.Release(t.Context(), "a", key)); err != nil {
+	if err := s.Complete(t.Context(), "a", key, mine, []byte("late")); !errors.Is(err, ErrIdempotencyInProgress) {
+		t.Errorf("a second reply: %v", err)
+	}
+	if err := s.Release(t.Context(), "a", key, mine); err != nil {
 		t.Fatal(err)
 	}
 	want("the first reply stays", false, "reply", nil, print)
@@ -61,22 +68,52 @@ func TestIdempotency(t *testing.T) {
 	want("after a day", true, "", nil, other)
 }
 
+// A claim that nobody extends any more is taken over, and what was thought dead can do no more.
 func TestIdempotencyTakesOverADeadRequest(t *testing.T) {
 	t.Parallel()
 	db := openTest(t, Options{})
 	s := NewIdempotencyStore(db)
-	if claimed, _, err := s.Claim(t.Context(), "a", []byte("key"), []byte("print"), time.Millisecond); !claimed || err != nil {
-		t.Fatal(claimed, err)
+	key, print := []byte("key"), []byte("print")
+	claim := func(print []byte) (time.Time, error) {
+		claimed, _, err := s.Claim(t.Context(), "a", key, print, time.Minute)
+		return claimed, err
 	}
-	time.Sleep(5 * time.Millisecond)
-	if _, _, err := s.Claim(t.Context(), "a", []byte("key"), []byte("other"), time.Minute); !errors.Is(err, ErrIdempotencyMismatch) {
+	runOut := func() { exec(t, db, `UPDATE idempotency_keys SET locked_until = now()`) }
+	dead, err := claim(print)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runOut()
+	if err := s.Extend(t.Context(), "a", key, dead, time.Minute); err != nil {
+		t.Errorf("it cannot be extended: %v", err)
+	}
+	if _, err := claim(print); !errors.Is(err, ErrIdempotencyInProgress) {
+		t.Errorf("it was taken over although it was extended: %v", err)
+	}
+	runOut()
+	if _, err := claim([]byte("other")); !errors.Is(err, ErrIdempotencyMismatch) {
 		t.Errorf("another request took it over: %v", err)
 	}
-	if claimed, _, err := s.Claim(t.Context(), "a", []byte("key"), []byte("print"), time.Minute); !claimed || err != nil {
-		t.Errorf("it was not taken over: %v", err)
+	heir, err := claim(print)
+	if err != nil || !heir.After(dead) {
+		t.Errorf("it was not taken over: %v after %v, %v", heir, dead, err)
 	}
-	if _, _, err := s.Claim(t.Context(), "a", []byte("key"), []byte("print"), time.Minute); !errors.Is(err, ErrIdempotencyInProgress) {
+	if _, err := claim(print); !errors.Is(err, ErrIdempotencyInProgress) {
 		t.Errorf("it was taken over twice: %v", err)
+	}
+	for what, err := range map[string]error{
+		"extends":   s.Extend(t.Context(), "a", key, dead, time.Hour),
+		"completes": s.Complete(t.Context(), "a", key, dead, []byte("late")),
+	} {
+		if !errors.Is(err, ErrIdempotencyInProgress) {
+			t.Errorf("the dead one %s: %v", what, err)
+		}
+	}
+	if err := s.Release(t.Context(), "a", key, dead); err != nil {
+		t.Error(err)
+	}
+	if err := s.Complete(t.Context(), "a", key, heir, []byte("reply")); err != nil {
+		t.Errorf("who took over cannot complete: %v", err)
 	}
 }
 
@@ -94,9 +131,9 @@ func TestIdempotencyRace(t *testing.T) {
 				<-start
 				claimed, reply, err := s.Claim(t.Context(), "a", []byte("key"), []byte("print"), time.Minute)
 				switch {
-				case claimed && err == nil:
+				case !claimed.IsZero() && err == nil:
 					claims.Add(1)
-					if err := s.Complete(t.Context(), "a", []byte("key"), []byte("reply")); err != nil {
+					if err := s.Complete(t.Context(), "a", []byte("key"), claimed, []byte("reply")); err != nil {
 						t.Error(err)
 					}
 				case errors.Is(err, ErrIdempotencyInProgress):
@@ -129,7 +166,7 @@ func TestIdempotencyRaceWithReleases(t *testing.T) {
 				if errors.Is(err, ErrIdempotencyInProgress) {
 					continue
 				}
-				if err != nil || !claimed {
+				if err != nil || claimed.IsZero() {
 					t.Errorf("claimed %v, %v", claimed, err)
 					return
 				}
@@ -138,7 +175,7 @@ func TestIdempotencyRaceWithReleases(t *testing.T) {
 				}
 				runs.Add(1)
 				working.Add(-1)
-				if err := s.Release(t.Context(), "a", []byte("key")); err != nil {
+				if err := s.Release(t.Context(), "a", []byte("key"), claimed); err != nil {
 					t.Error(err)
 				}
 			}

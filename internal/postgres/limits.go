@@ -28,17 +28,27 @@ const (
 func (s *AccountStore) TakeAttempt(ctx context.Context, key string, limit account.Limit) (account.LimitState, error) {
 	var micros int64
 	err := s.db.pool.QueryRow(ctx, takeAttemptSQL, key, limit.Interval(), limit.Window).Scan(&micros)
-	allowed := err == nil
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = s.db.pool.QueryRow(ctx, attemptDebtSQL, key).Scan(&micros)
-		if errors.Is(err, pgx.ErrNoRows) { // swept in between: the attempt was refused, and the next one passes
-			err = nil
-		}
+		debt, err := s.attemptDebt(ctx, key)
+		return limit.State(false, debt), err
 	}
-	if err != nil {
-		return account.LimitState{}, translate(err, "count an attempt", nil)
+	return limit.State(true, time.Duration(micros)*time.Microsecond), translate(err, "count an attempt", nil)
+}
+
+// LimitState returns how the limit at key stands, and counts nothing.
+func (s *AccountStore) LimitState(ctx context.Context, key string, limit account.Limit) (account.LimitState, error) {
+	debt, err := s.attemptDebt(ctx, key)
+	return limit.State(true, debt), err
+}
+
+// attemptDebt is zero where nothing counts, or where what did was swept.
+func (s *AccountStore) attemptDebt(ctx context.Context, key string) (time.Duration, error) {
+	var micros int64
+	err := s.db.pool.QueryRow(ctx, attemptDebtSQL, key).Scan(&micros)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = nil
 	}
-	return limit.State(allowed, time.Duration(micros)*time.Microsecond), nil
+	return time.Duration(micros) * time.Microsecond, translate(err, "look at a limit", nil)
 }
 
 // ReturnAttempt takes one attempt at key back.

@@ -24,17 +24,25 @@ func TestTakeAttempt(t *testing.T) {
 	}
 	near := func(got, want time.Duration) bool { return got <= want && got > want-time.Minute }
 	for i := range 3 {
-		if got := take("a"); !got.Allowed || got.Remaining != 2-i || !near(got.Reset, time.Duration(i+1)*10*time.Minute) {
+		if got := take("a"); !got.Allowed || got.Remaining != 2-i || !near(got.Next, 10*time.Minute) {
 			t.Errorf("attempt %d: %+v", i, got)
 		}
 	}
 	for range 3 { // being refused costs nothing more
-		if got := take("a"); got.Allowed || got.Remaining != 0 || !near(got.RetryAfter, 10*time.Minute) {
+		if got := take("a"); got.Allowed || got.Remaining != 0 || !near(got.Next, 10*time.Minute) {
 			t.Errorf("over the limit: %+v", got)
 		}
 	}
 	if got := take("b"); !got.Allowed {
 		t.Errorf("another key: %+v", got)
+	}
+	for key, remaining := range map[string]int{"a": 0, "b": 2, "nobody's": 3} { // looking costs nothing
+		for range 2 {
+			got, err := s.LimitState(t.Context(), key, limit)
+			if err != nil || got.Remaining != remaining || !near(got.Next, 10*time.Minute) {
+				t.Errorf("%s stands at %+v, %v", key, got, err)
+			}
+		}
 	}
 	if err := s.ReturnAttempt(t.Context(), "a", limit); err != nil {
 		t.Fatal(err)
@@ -87,8 +95,8 @@ func TestTakeAttemptRace(t *testing.T) {
 				t.Error(err)
 			case state.Allowed:
 				allowed.Add(1)
-			case state.RetryAfter <= 0 || state.RetryAfter > time.Hour:
-				t.Errorf("come back after %v", state.RetryAfter)
+			case state.Next <= 0 || state.Next > time.Hour:
+				t.Errorf("come back after %v", state.Next)
 			}
 		})
 	}

@@ -25,7 +25,7 @@ func TestTruncatedReaders(t *testing.T) {
 		"at the outset":  iotest.ErrReader(cut),
 		"after the last": io.MultiReader(bytes.NewReader(file), iotest.ErrReader(cut)),
 	} {
-		up := s.begin(t, int64(len(file)))
+		up := s.create(t, int64(len(file)))
 		got, err := s.append(t, up.ID, 0, body)
 		want := map[string]int64{"byte by byte": 300, "at the outset": 0, "after the last": int64(len(file))}
 		n, special := want[name]
@@ -40,7 +40,7 @@ func TestTruncatedReaders(t *testing.T) {
 			t.Errorf("%s: it does not go on: %v", name, err)
 		}
 	}
-	up := s.begin(t, 10)
+	up := s.create(t, 10)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := s.Append(ctx, anna, up.ID, Part{Length: -1, Body: strings.NewReader("x")}); !errors.Is(err, context.Canceled) {
@@ -52,7 +52,7 @@ func TestTruncatedReaders(t *testing.T) {
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	s, wrong := newStore(t), errors.New("wrong")
-	up := s.begin(t, 10)
+	up := s.create(t, 10)
 	if _, err := s.append(t, up.ID, 0, strings.NewReader("123")); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestVerify(t *testing.T) {
 func TestAppendAtOnce(t *testing.T) {
 	t.Parallel()
 	s, file := newStore(t), noise(2<<20)
-	up := s.begin(t, int64(len(file)))
+	up := s.create(t, int64(len(file)))
 	var won atomic.Int64
 	var wg sync.WaitGroup
 	for range 8 {
@@ -103,7 +103,7 @@ func TestAppendAtOnce(t *testing.T) {
 func TestOvertaken(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	up := s.begin(t, 10)
+	up := s.create(t, 10)
 	hanging, feed := io.Pipe()
 	done := make(chan error)
 	go func() {
@@ -135,7 +135,7 @@ func TestOvertaken(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	// Nor is anything added to what was removed.
-	up = s.begin(t, 10)
+	up = s.create(t, 10)
 	removed := io.MultiReader(strings.NewReader("1"), readerFunc(func([]byte) (int, error) { return 0, s.Remove(anna, up.ID) }), strings.NewReader("2"))
 	if _, err := s.append(t, up.ID, 0, removed); !errors.Is(err, ErrNotFound) {
 		t.Errorf("added to what was removed: %v", err)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -39,33 +40,57 @@ func Open(folder string, room func(bytes int64) error) (*Store, error) {
 }
 
 // Create begins an upload of size bytes, which is at most allowance: what an account has begun may be so large together.
-// Errors: ErrTooMany, blob.ErrStorageFull.
-func (s *Store) Create(accountID, filename string, size, allowance int64) (Upload, error) {
+// It says how many more the account may begin now, also with ErrTooMany. Errors: ErrTooMany, blob.ErrStorageFull.
+func (s *Store) Create(accountID, filename string, size, allowance int64) (up Upload, left int, err error) {
 	if err := s.room(size); err != nil {
-		return Upload{}, err
+		return Upload{}, 0, err
 	}
 	held, err := s.lock()
 	if err != nil {
-		return Upload{}, err
+		return Upload{}, 0, err
 	}
 	defer func() { _ = held.Close() }() // which unlocks it
 	begun, _, err := s.tidy(accountID)
 	if err != nil {
-		return Upload{}, err
+		return Upload{}, 0, err
 	}
+	if wait := roomIn(begun, size, allowance); wait > 0 {
+		return Upload{}, leftOf(begun), ErrTooMany.After(wait)
+	}
+	up, err = s.begin(accountID, filename, size)
+	return up, leftOf(begun) - 1, err
+}
+
+// roomIn returns how long it takes until so many of the begun uploads have expired that another one fits; zero when it does now.
+func roomIn(begun []Upload, size, allowance int64) time.Duration {
 	for _, up := range begun {
 		allowance -= up.Size
 	}
-	if len(begun) >= MaxUnfinished || len(begun) > 0 && size > allowance {
-		first := begun[0].ExpiresAt
-		for _, up := range begun {
-			if up.ExpiresAt.Before(first) {
-				first = up.ExpiresAt
-			}
-		}
-		return Upload{}, ErrTooMany.After(min(time.Until(first), Lifetime))
+	slices.SortFunc(begun, func(a, b Upload) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
+	wait := time.Duration(0)
+	for n := len(begun); n >= MaxUnfinished || n > 0 && size > allowance; n-- {
+		next := begun[len(begun)-n]
+		allowance += next.Size
+		wait = min(max(time.Until(next.ExpiresAt), time.Second), Lifetime)
 	}
+	return wait
+}
 
+func leftOf(begun []Upload) int { return max(MaxUnfinished-len(begun), 0) }
+
+// Left returns how many uploads an account may still begin.
+func (s *Store) Left(accountID string) (int, error) {
+	held, err := s.lock()
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = held.Close() }() // which unlocks it
+	begun, _, err := s.tidy(accountID)
+	return leftOf(begun), err
+}
+
+// begin makes the file of an upload, while the store is locked.
+func (s *Store) begin(accountID, filename string, size int64) (Upload, error) {
 	id := token.ID()
 	path := filepath.Join(s.folder, accountID, id)
 	if err := os.Mkdir(filepath.Dir(path), dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -123,6 +148,26 @@ func (s *Store) Remove(accountID, id string) error {
 		return storageError("remove", err)
 	}
 	return nil
+}
+
+// RemoveIf forgets an account's upload if it is as it should be: nothing arrives in between. Errors: ErrNotFound, ErrChanged.
+func (s *Store) RemoveIf(accountID, id string, asItShouldBe func(Upload) bool) error {
+	f, up, err := s.open(accountID, id, os.O_RDWR)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // nothing was written
+	if !asItShouldBe(up) {
+		return ErrChanged
+	}
+	err = locked(f, up.Offset, func() error { return os.Remove(f.Name()) })
+	switch {
+	case errors.Is(err, ErrOffset):
+		return ErrChanged.Wrap(err)
+	case errors.Is(err, fs.ErrNotExist): // removed by who does not ask
+		return ErrNotFound.Wrap(err)
+	}
+	return err
 }
 
 // RemoveAll forgets all uploads of an account.

@@ -36,9 +36,9 @@ func newStore(t *testing.T) *Store {
 	return s
 }
 
-func (s *Store) begin(t *testing.T, size int64) Upload {
+func (s *Store) create(t *testing.T, size int64) Upload {
 	t.Helper()
-	up, err := s.Create(anna, "sunset.jpg", size, math.MaxInt64)
+	up, _, err := s.Create(anna, "sunset.jpg", size, math.MaxInt64)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func noise(n int) []byte {
 func TestParts(t *testing.T) {
 	t.Parallel()
 	s, file := newStore(t), noise(3<<20+17)
-	up := s.begin(t, int64(len(file)))
+	up := s.create(t, int64(len(file)))
 	if up.Offset != 0 || up.Size != int64(len(file)) || !token.IsID(up.ID) || time.Until(up.ExpiresAt) < Lifetime-time.Minute {
 		t.Fatalf("%+v", up)
 	}
@@ -125,7 +125,7 @@ func TestParts(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	up := s.begin(t, 10)
+	up := s.create(t, 10)
 	if got, err := s.append(t, up.ID, 0, strings.NewReader("12345")); err != nil || got.Offset != 5 {
 		t.Fatal(got, err)
 	}
@@ -163,7 +163,7 @@ func TestBounds(t *testing.T) {
 	var wg sync.WaitGroup
 	for range MaxUnfinished + 8 {
 		wg.Go(func() {
-			switch _, err := s.Create(anna, "", 1, math.MaxInt64); {
+			switch _, _, err := s.Create(anna, "", 1, math.MaxInt64); {
 			case err == nil:
 				made.Add(1)
 			case !errors.Is(err, ErrTooMany):
@@ -175,26 +175,26 @@ func TestBounds(t *testing.T) {
 	if made.Load() != MaxUnfinished {
 		t.Errorf("%d were begun", made.Load())
 	}
-	first, err := s.Create(bert, "", 60, 100)
+	first, _, err := s.Create(bert, "", 60, 100)
 	if err != nil {
 		t.Fatalf("another account: %v", err)
 	}
-	if _, err := s.Create(bert, "", 41, 100); !errors.Is(err, ErrTooMany) {
+	if _, _, err := s.Create(bert, "", 41, 100); !errors.Is(err, ErrTooMany) {
 		t.Errorf("more than the quota: %v", err)
 	}
-	if _, err := s.Create(bert, "", 40, 100); err != nil {
+	if _, _, err := s.Create(bert, "", 40, 100); err != nil {
 		t.Errorf("just the quota: %v", err)
 	}
 	if err := s.Remove(bert, first.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Create(bert, "", 60, 100); err != nil {
+	if _, _, err := s.Create(bert, "", 60, 100); err != nil {
 		t.Errorf("once there is room again: %v", err)
 	}
 	if err := s.RemoveAll(anna); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Create(anna, "", 1, 1); err != nil {
+	if _, _, err := s.Create(anna, "", 1, 1); err != nil {
 		t.Errorf("once all are gone: %v", err)
 	}
 }
@@ -212,10 +212,10 @@ func TestNoRoom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Create(anna, "", 6<<20, math.MaxInt64); !errors.Is(err, blob.ErrStorageFull) {
+	if _, _, err := s.Create(anna, "", 6<<20, math.MaxInt64); !errors.Is(err, blob.ErrStorageFull) {
 		t.Errorf("begun without room: %v", err)
 	}
-	up := s.begin(t, 5<<20)
+	up := s.create(t, 5<<20)
 	full := io.MultiReader(bytes.NewReader(noise(2<<20)), readerFunc(func([]byte) (int, error) { left = -1; return 0, nil }), bytes.NewReader(noise(2<<20)))
 	got, err := s.append(t, up.ID, 0, full)
 	if !errors.Is(err, blob.ErrStorageFull) || got.Offset < 2<<20 || got.Offset > 3<<20+bufferSize {
@@ -230,7 +230,7 @@ func TestNoRoom(t *testing.T) {
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	young, old := s.begin(t, 10), s.begin(t, 10)
+	young, old := s.create(t, 10), s.create(t, 10)
 	s.age(t, young.ID, Lifetime-time.Minute)
 	s.age(t, old.ID, Lifetime+time.Minute)
 	// What a server left that died while it began an upload, and what is not ours.
@@ -264,7 +264,7 @@ func TestExpiry(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	s.begin(t, 1)
+	s.create(t, 1)
 	if _, err := s.Sweep(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("given up: %v", err)
 	}
@@ -293,7 +293,7 @@ func TestSweepsAndBeginnings(t *testing.T) {
 		})
 	}
 	for range 200 {
-		up := s.begin(t, 1)
+		up := s.create(t, 1)
 		if _, err := s.append(t, up.ID, 0, strings.NewReader("x")); err != nil {
 			t.Fatal(err)
 		}

@@ -94,6 +94,16 @@ func testPictureEdit(t *testing.T, c *chromium) {
 		b.click("$('[data-action=reload]')")
 		b.wait("what it is now", "$('[name=title]').value === 'Elsewhere' && !$('.picture-info .notice.error')")
 
+		// What a list said is old, and what one has begun to write meanwhile stays.
+		b.open("/pictures")
+		b.settle("$('.tile')")
+		owner.describe(t, picture, map[string]string{"description": "A ship in sight!"})
+		b.slow(0, 1500)
+		b.click("$('.tile a')")
+		b.typeInto("$('[name=title]')", " and back", "")
+		b.slow(0, 0)
+		b.wait("the new description beside the title begun", "$('textarea').value === 'A ship in sight!' && $('[name=title]').value === 'Elsewhere and back'")
+
 		// The session ended: after signing in, what was begun is saved.
 		owner.signOutEverywhere(t)
 		b.typeInto("$('[name=title]')", "!", kb.Enter)

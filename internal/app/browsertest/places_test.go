@@ -11,6 +11,7 @@ import (
 type stage struct {
 	in, bare      *instance
 	member, empty *person // one with pictures, one without
+	tidy          *person // one who deletes pictures, which must be nobody else's to look at
 	pictures      []image // the member's, newest last
 	deleted       image
 }
@@ -20,6 +21,10 @@ func setStage(t *testing.T) *stage {
 	s := &stage{in: newInstance(t), bare: newInstance(t)}
 	s.member, s.empty = s.in.register(t, "ada-lovelace"), s.in.register(t, "newcomer")
 	s.pictures = s.member.fill(t, 60)
+	s.tidy = s.in.register(t, "tidy")
+	for _, f := range photographs(t, 12) {
+		s.tidy.upload(t, f, "private")
+	}
 	for i, title := range []string{"First light", "The far ridge", "Above the valley", "Evening, on the way home"} {
 		if i < len(s.pictures) {
 			s.member.describe(t, s.pictures[len(s.pictures)-1-i], map[string]string{
@@ -74,7 +79,7 @@ func (s *stage) places() []place {
 			eval[any](b, "$$('.tile-check').slice(0, 3).forEach((e) => e.click())")
 			b.wait("the selection", "$$('.tile.selected').length === 3 && $('.selection-bar').checkVisibility()")
 		}},
-		{name: "pictures-deleted", as: s.member, path: "/pictures", ready: "$('.tile')", then: func(b *tab) {
+		{name: "pictures-deleted", as: s.tidy, path: "/pictures", ready: "$('.tile')", then: func(b *tab) {
 			eval[any](b, "$$('.tile-check').slice(0, 2).forEach((e) => e.click())")
 			b.click("$('.selection-bar [data-action=delete]')")
 			b.wait("the way back", "$('#toast button')")
@@ -133,6 +138,10 @@ func (s *stage) places() []place {
 		}},
 		{name: "not-found", path: "/no/such/page", ready: "$('.message')", russian: true},
 		{name: "picture-not-found", path: "/p/" + never, ready: "$('.message')"},
+		{name: "problems", path: "/problems", ready: "$$('.read-index li').length > 90"},
+		{name: "problem", path: "/problems/precondition_failed", ready: "$('.read pre')"},
+		{name: "problem-long", path: "/problems/unsupported_content_encoding", ready: "$('.read pre')"},
+		{name: "problem-not-found", path: "/problems/none", ready: "$('.read-above')"},
 		{name: "gone", path: "/p/" + s.deleted.ID, ready: "$('.message')"},
 		{name: "offline", as: s.member, path: "/", ready: "$('.tile')", russian: true, then: func(b *tab) {
 			b.offline(true)

@@ -22,7 +22,7 @@ func TestPagesAreTheSame(t *testing.T) {
 	paths := []string{
 		"/", "/pictures", "/settings", "/sign-in?next=%2Fpictures", "/register", "/p/abc", "/p/aaaaaaaaaaaaa", "/p/abc/", "/p/", "/p", "/u/anna",
 		"/u/", "/u/anna/x", "/oembed", "/oembed?url=x&format=xml", "/api/v1/instance", "/locales/none.json", "/locales/a/b.json", "/integrations/none",
-		"/integrations/", "/docs", "/docs/docs.js", "/docs/swagger-ui.css", "/openapi.yaml", "/healthz", "/none", "/css/", "/css",
+		"/integrations/", "/problems", "/problems/image_gone", "/problems/required", "/problems/none", "/problems/", "/docs", "/docs/docs.js", "/docs/swagger-ui.css", "/openapi.yaml", "/healthz", "/none", "/css/", "/css",
 		"/css/none.css", "/js/../index.html", "/css/base.css?x=1", "/css/base.css.gz", "/static.go", "/js/package.json",
 		"/js/api.test.mjs", "/js/none.js", "/.hidden", "/favicon.ico", "/_fault/problem", "/api/none", "/api/v1/none.js",
 	}

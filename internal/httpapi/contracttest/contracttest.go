@@ -1,7 +1,7 @@
 // Package contracttest holds replies against the contract, for tests: an http.RoundTripper that fails a test when the
 // server answers a status, a media type, a header value, a field or a value that the contract does not have. The contract
 // leaves its objects open, so that later versions may add to them; here they are closed, so that nothing is answered that
-// is not written down.
+// is not written down. Of problem documents it holds that each has a page that says what it means (api/problems.yaml).
 package contracttest
 
 import (
@@ -23,7 +23,10 @@ import (
 )
 
 // Checker knows the contract.
-type Checker struct{ router routers.Router }
+type Checker struct {
+	router   routers.Router
+	problems map[string]api.Problem // by code
+}
 
 // New reads the contract.
 func New() (*Checker, error) {
@@ -40,11 +43,19 @@ func New() (*Checker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("route the contract: %w", err)
 	}
-	return &Checker{router: router}, nil
+	problems, err := api.Problems()
+	if err != nil {
+		return nil, err
+	}
+	c := &Checker{router: router, problems: map[string]api.Problem{}}
+	for _, p := range problems {
+		c.problems[p.Code] = p
+	}
+	return c, nil
 }
 
-// Check holds a reply against the contract. Requests for paths that are not in it (the pages) are not its business, and
-// neither are a browser's preflights, which are about requests and not such requests themselves. The
+// Check holds a reply against the contract. Of paths that are not in it (the pages) only problems are its business, and a
+// browser's preflights are not, which are about requests and not such requests themselves. The
 // reply's body is read, and can be read again.
 func (c *Checker) Check(req *http.Request, reply *http.Response) error {
 	probe := req.Clone(req.Context())
@@ -60,14 +71,19 @@ func (c *Checker) Check(req *http.Request, reply *http.Response) error {
 		if reply.StatusCode != http.StatusMethodNotAllowed || reply.Header.Get("Allow") == "" {
 			return fmt.Errorf("%s %s is not in the contract, and was answered with %d", req.Method, req.URL.Path, reply.StatusCode)
 		}
-		return nil
+		return c.checkOutside(req, reply)
 	}
 	if err != nil {
-		return nil //nolint:nilerr // not a path of the contract
+		return c.checkOutside(req, reply)
 	}
 	declared := route.Operation.Responses.Status(reply.StatusCode)
 	if declared == nil {
 		return fmt.Errorf("%s answered %d, which the contract does not list for it", route.Operation.OperationID, reply.StatusCode)
+	}
+	for _, name := range []string{"RateLimit", "RateLimit-Policy", "Retry-After"} {
+		if reply.Header.Get(name) != "" && declared.Value.Headers[name] == nil {
+			return fmt.Errorf("%s answered %d with %s, which the contract does not list", route.Operation.OperationID, reply.StatusCode, name)
+		}
 	}
 	body, err := io.ReadAll(reply.Body)
 	if err != nil {
@@ -85,7 +101,7 @@ func (c *Checker) Check(req *http.Request, reply *http.Response) error {
 		return nil
 	}
 	if mediaType == "application/problem+json" {
-		if err := checkProblem(reply, body); err != nil {
+		if err := c.checkProblem(reply, body); err != nil {
 			return fmt.Errorf("%s answered %d: %w\n%s", route.Operation.OperationID, reply.StatusCode, err, body)
 		}
 	}
@@ -104,11 +120,29 @@ func (c *Checker) Check(req *http.Request, reply *http.Response) error {
 	return nil
 }
 
-// checkProblem holds a problem document against the reply that it came in.
-func checkProblem(reply *http.Response, body []byte) error {
+// checkOutside looks at the reply of a path that is not in the contract.
+func (c *Checker) checkOutside(req *http.Request, reply *http.Response) error {
+	if reply.Header.Get("Content-Type") != "application/problem+json" || req.Method == http.MethodHead {
+		return nil
+	}
+	body, err := io.ReadAll(reply.Body)
+	if err != nil {
+		return nil //nolint:nilerr // a reply cut short is the test's to notice
+	}
+	reply.Body = io.NopCloser(bytes.NewReader(body))
+	if err := c.checkProblem(reply, body); err != nil {
+		return fmt.Errorf("%s %s answered %d: %w\n%s", req.Method, req.URL.Path, reply.StatusCode, err, body)
+	}
+	return nil
+}
+
+// checkProblem holds a problem document against the reply that it came in, and against what its codes are said to mean.
+func (c *Checker) checkProblem(reply *http.Response, body []byte) error {
 	var problem struct {
+		Type      string
 		Status    int
 		RequestID string `json:"request_id"`
+		Errors    []struct{ Code string }
 	}
 	if err := json.Unmarshal(body, &problem); err != nil {
 		return err
@@ -118,6 +152,15 @@ func checkProblem(reply *http.Response, body []byte) error {
 	}
 	if id := reply.Header.Get("X-Request-Id"); problem.RequestID != id {
 		return fmt.Errorf("the problem is of the request %s, the reply to %s", problem.RequestID, id)
+	}
+	code, _ := strings.CutPrefix(problem.Type, "/problems/")
+	if known, ok := c.problems[code]; !ok || known.Status != problem.Status {
+		return fmt.Errorf("problems.yaml has no %q of the status %d", problem.Type, problem.Status)
+	}
+	for _, e := range problem.Errors {
+		if _, ok := c.problems[e.Code]; !ok {
+			return fmt.Errorf("problems.yaml does not have the code %q of an error", e.Code)
+		}
 	}
 	return nil
 }

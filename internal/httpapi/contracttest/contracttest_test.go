@@ -15,8 +15,9 @@ import (
 func TestStrayingRepliesAreCaught(t *testing.T) {
 	t.Parallel()
 	problem := func(status int, id string) string {
-		return fmt.Sprintf(`{"type":"/problems/x","title":"X","status":%d,"detail":"X.","request_id":%q}`, status, id)
+		return fmt.Sprintf(`{"type":"/problems/unauthenticated","title":"X","status":%d,"detail":"X.","request_id":%q}`, status, id)
 	}
+	const faulty = `{"type":"/problems/invalid_request","title":"X","status":400,"detail":"X.","request_id":"abc","errors":[{"in":"query","code":%q,"detail":"X."}]}`
 	const usage = `{"bytes":1,"images":1,"quota_bytes":null}`
 	for name, tc := range map[string]struct {
 		status    int
@@ -36,6 +37,10 @@ func TestStrayingRepliesAreCaught(t *testing.T) {
 		"problem":           {401, "application/problem+json", problem(401, "abc"), ""},
 		"another status":    {401, "application/problem+json", problem(403, "abc"), "403"},
 		"another request":   {401, "application/problem+json", problem(401, "def"), "def"},
+		"known fault":       {400, "application/problem+json", fmt.Sprintf(faulty, "maximum"), ""},
+		"fault of no page":  {400, "application/problem+json", fmt.Sprintf(faulty, "x"), `"x"`},
+		"type of no page":   {401, "application/problem+json", strings.Replace(problem(401, "abc"), "unauthenticated", "x", 1), "/problems/x"},
+		"type of another":   {403, "application/problem+json", problem(403, "abc"), "/problems/unauthenticated"},
 		"bare error":        {401, "application/json", `{"error":"no"}`, "application/json"},
 	} {
 		t.Run(name, func(t *testing.T) {

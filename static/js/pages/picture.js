@@ -36,14 +36,18 @@ export const page = (root, context, { id }, signal) => {
 
   /** @param {import('../types').Image} now */
   const tell = (now) => {
+    const before = image;
     image = now;
+    // What one has begun to write stays, unless it was about another picture.
+    for (const field of form.elements) {
+      if (now.id !== before.id || field.value === (before[field.name] ?? field.value)) field.value = image[field.name];
+    }
     own = isOwn();
     context.title(name.textContent = nameOf(image));
     name.className = own ? 'sr-only' : '';
     [form.hidden, trash.hidden, text.hidden] = [!own, !own, own];
     text.textContent = image.description;
     state.textContent = '';
-    for (const field of form.elements) field.value = image[field.name];
     [form[0].placeholder, file.download] = [image.filename, image.filename];
     file.href = localAddress(image.url, api.base);
     kind.textContent = t(`copy.${lastKind()}`);
@@ -61,8 +65,8 @@ export const page = (root, context, { id }, signal) => {
       const response = await api.send('getImage', { path: { id: asked.id }, signal });
       const now = await response.json();
       if (asked !== image) return;
-      [image, tag] = [now, response.headers.get('ETag') ?? ''];
-      if (now.updated_at === asked.updated_at) return;
+      tag = response.headers.get('ETag') ?? '';
+      if (now.updated_at === asked.updated_at) return void (image = now);
       tell(now);
       void show(now);
     } catch (error) {
@@ -104,6 +108,7 @@ export const page = (root, context, { id }, signal) => {
     },
     share: () => void navigator.share({ title: nameOf(image), url: image.page_url }).catch(() => {}),
     reload: () => {
+      for (const field of form.elements) field.value = image[field.name];
       image = { ...image, updated_at: '' };
       soon(load);
     },
