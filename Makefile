@@ -27,7 +27,7 @@ ARGS ?=
 BENCH ?= ./internal/bench
 scripts := deploy/k8s/apply deploy/release/binary deploy/release/image deploy/release/index deploy/release/login \
   deploy/release/notes deploy/release/publish deploy/server/deploy deploy/server/update nginx/start nginx/compress \
-  $(wildcard api/clients/*/generate api/clients/*/story) static/integrations/curl.sh static/integrations/screenshot.sh static/integrations/typora.sh
+  .tools/openapi-generator/run $(wildcard api/clients/*/generate api/clients/*/story) static/integrations/curl.sh static/integrations/screenshot.sh static/integrations/typora.sh
 CRASH_ROUNDS ?= 20
 # The generated clients: a folder of api/clients each.
 LANGUAGES ?= $(notdir $(patsubst %/generate,%,$(wildcard api/clients/*/generate)))
@@ -84,7 +84,7 @@ contract-changes: ## what changed in the contract since then, as text for CHANGE
 
 .PHONY: test-clients
 test-clients: ## every client (see clients), compiled and used against a real instance
-	@.ci/setup contract
+	@.ci/setup clients
 	@$(go_build)
 	@go run ./internal/clienttest -kadr bin/kadr $(LANGUAGES)
 
@@ -232,7 +232,7 @@ generate-sql: setup-dev
 
 .PHONY: clients
 clients: ## clients in other languages, into build/clients (LANGUAGES="python java" for some)
-	@.ci/setup contract
+	@.ci/setup clients
 	@for language in $(LANGUAGES); do api/clients/$$language/generate || exit 1; done
 
 .PHONY: fmt

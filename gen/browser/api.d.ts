@@ -55,10 +55,10 @@ export interface paths {
         head?: never;
         /**
          * Change my account
-         * @description Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-         *     `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
-         *     else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
-         *     only, never an API key.
+         * @description Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+         *     have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+         *     in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+         *     page (409 when it is taken). Takes a session only, never an API key.
          */
         patch: operations["updateAccount"];
         trace?: never;
@@ -332,9 +332,9 @@ export interface paths {
         head?: never;
         /**
          * Change a picture's data
-         * @description Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
-         *     `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
-         *     else's picture is not found.
+         * @description Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+         *     have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+         *     somebody else has changed since (412). Somebody else's picture is not found.
          */
         patch: operations["updateImage"];
         trace?: never;
@@ -1182,7 +1182,12 @@ export interface components {
              * @example sunset.jpg
              */
             filename?: string;
-            visibility?: components["schemas"]["Visibility"];
+            /**
+             * @description Who may see it; the account's default when absent.
+             * @example unlisted
+             * @enum {string}
+             */
+            visibility?: "public" | "unlisted" | "private";
             /**
              * @description Keep private metadata in the file.
              * @example false
@@ -2237,6 +2242,13 @@ export interface operations {
                  *     }
                  */
                 "application/merge-patch+json": components["schemas"]["AccountPatch"];
+                /**
+                 * @example {
+                 *       "keep_metadata": true,
+                 *       "default_visibility": "public"
+                 *     }
+                 */
+                "application/json": components["schemas"]["AccountPatch"];
             };
         };
         responses: {
@@ -3257,6 +3269,13 @@ export interface operations {
                  *     }
                  */
                 "application/merge-patch+json": components["schemas"]["ImagePatch"];
+                /**
+                 * @example {
+                 *       "title": "Sunset over the bay",
+                 *       "visibility": "public"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ImagePatch"];
             };
         };
         responses: {

@@ -184,6 +184,27 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for ImageUploadVisibility.
+const (
+	ImageUploadVisibilityPrivate  ImageUploadVisibility = "private"
+	ImageUploadVisibilityPublic   ImageUploadVisibility = "public"
+	ImageUploadVisibilityUnlisted ImageUploadVisibility = "unlisted"
+)
+
+// Valid indicates whether the value is a known member of the ImageUploadVisibility enum.
+func (e ImageUploadVisibility) Valid() bool {
+	switch e {
+	case ImageUploadVisibilityPrivate:
+		return true
+	case ImageUploadVisibilityPublic:
+		return true
+	case ImageUploadVisibilityUnlisted:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for InstanceRegistration.
 const (
 	InstanceRegistrationClosed InstanceRegistration = "closed"
@@ -1005,11 +1026,16 @@ type ImageUpload struct {
 	// Example: Sunset over the bay
 	Title *string `json:"title,omitempty"`
 
-	// Visibility `public` is in the feed, `unlisted` is for whoever has the link, `private` for its owner.
+	// Visibility Who may see it; the account's default when absent.
 	//
 	// Example: unlisted
-	Visibility *Visibility `json:"visibility,omitempty"`
+	Visibility *ImageUploadVisibility `json:"visibility,omitempty"`
 }
+
+// ImageUploadVisibility Who may see it; the account's default when absent.
+//
+// Example: unlisted
+type ImageUploadVisibility string
 
 // ImageVariant A link to a picture in another size or format.
 type ImageVariant struct {
@@ -1902,6 +1928,9 @@ type GetContractYAMLParams struct {
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
+// UpdateAccountJSONRequestBody defines body for UpdateAccount for application/json ContentType.
+type UpdateAccountJSONRequestBody = AccountPatch
+
 // UpdateAccountApplicationMergePatchPlusJSONRequestBody defines body for UpdateAccount for application/merge-patch+json ContentType.
 type UpdateAccountApplicationMergePatchPlusJSONRequestBody = AccountPatch
 
@@ -1916,6 +1945,9 @@ type UploadImageMultipartRequestBody = ImageUpload
 
 // BulkUpdateImagesJSONRequestBody defines body for BulkUpdateImages for application/json ContentType.
 type BulkUpdateImagesJSONRequestBody = BulkUpdate
+
+// UpdateImageJSONRequestBody defines body for UpdateImage for application/json ContentType.
+type UpdateImageJSONRequestBody = ImagePatch
 
 // UpdateImageApplicationMergePatchPlusJSONRequestBody defines body for UpdateImage for application/merge-patch+json ContentType.
 type UpdateImageApplicationMergePatchPlusJSONRequestBody = ImagePatch
@@ -2028,22 +2060,34 @@ type ClientInterface interface {
 
 	// UpdateAccountWithBody Change my account
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
-	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
-	// only, never an API key.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+	// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+	// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+	// page (409 when it is taken). Takes a session only, never an API key.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /api/v1/account (the `UpdateAccount` operationId).
 	UpdateAccountWithBody(ctx context.Context, params *UpdateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateAccount Change my account
+	//
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+	// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+	// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+	// page (409 when it is taken). Takes a session only, never an API key.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/account (the `UpdateAccount` operationId).
+	UpdateAccount(ctx context.Context, params *UpdateAccountParams, body UpdateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// UpdateAccountWithApplicationMergePatchPlusJSONBody Change my account
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
-	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
-	// only, never an API key.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+	// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+	// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+	// page (409 when it is taken). Takes a session only, never an API key.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -2219,20 +2263,31 @@ type ClientInterface interface {
 
 	// UpdateImageWithBody Change a picture's data
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
-	// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
-	// else's picture is not found.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+	// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+	// somebody else has changed since (412). Somebody else's picture is not found.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
 	UpdateImageWithBody(ctx context.Context, id ResourceID, params *UpdateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// UpdateImage Change a picture's data
+	//
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+	// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+	// somebody else has changed since (412). Somebody else's picture is not found.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
+	UpdateImage(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// UpdateImageWithApplicationMergePatchPlusJSONBody Change a picture's data
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
-	// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
-	// else's picture is not found.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+	// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+	// somebody else has changed since (412). Somebody else's picture is not found.
 	//
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
@@ -2564,10 +2619,10 @@ func (c *Client) GetAccount(ctx context.Context, params *GetAccountParams, reqEd
 
 // UpdateAccountWithBody Change my account
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
-// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
-// only, never an API key.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+// page (409 when it is taken). Takes a session only, never an API key.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2584,12 +2639,34 @@ func (c *Client) UpdateAccountWithBody(ctx context.Context, params *UpdateAccoun
 	return c.Client.Do(req)
 }
 
+// UpdateAccount Change my account
+//
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+// page (409 when it is taken). Takes a session only, never an API key.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/account (the `UpdateAccount` operationId).
+func (c *Client) UpdateAccount(ctx context.Context, params *UpdateAccountParams, body UpdateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateAccountRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // UpdateAccountWithApplicationMergePatchPlusJSONBody Change my account
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
-// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
-// only, never an API key.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+// page (409 when it is taken). Takes a session only, never an API key.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -2935,9 +3012,9 @@ func (c *Client) GetImage(ctx context.Context, id ResourceID, params *GetImagePa
 
 // UpdateImageWithBody Change a picture's data
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
-// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
-// else's picture is not found.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+// somebody else has changed since (412). Somebody else's picture is not found.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2954,11 +3031,32 @@ func (c *Client) UpdateImageWithBody(ctx context.Context, id ResourceID, params 
 	return c.Client.Do(req)
 }
 
+// UpdateImage Change a picture's data
+//
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+// somebody else has changed since (412). Somebody else's picture is not found.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
+func (c *Client) UpdateImage(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateImageRequest(c.Server, id, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // UpdateImageWithApplicationMergePatchPlusJSONBody Change a picture's data
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
-// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
-// else's picture is not found.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+// somebody else has changed since (412). Somebody else's picture is not found.
 //
 // Takes a body of the `application/merge-patch+json` content type.
 //
@@ -3615,6 +3713,17 @@ func NewGetAccountRequest(server string, params *GetAccountParams) (*http.Reques
 	}
 
 	return req, nil
+}
+
+// NewUpdateAccountRequest calls the generic UpdateAccount builder with application/json body
+func NewUpdateAccountRequest(server string, params *UpdateAccountParams, body UpdateAccountJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateAccountRequestWithBody(server, params, "application/json", bodyReader)
 }
 
 // NewUpdateAccountRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateAccount builder with application/merge-patch+json body
@@ -4521,6 +4630,17 @@ func NewGetImageRequest(server string, id ResourceID, params *GetImageParams) (*
 	}
 
 	return req, nil
+}
+
+// NewUpdateImageRequest calls the generic UpdateImage builder with application/json body
+func NewUpdateImageRequest(server string, id ResourceID, params *UpdateImageParams, body UpdateImageJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateImageRequestWithBody(server, id, params, "application/json", bodyReader)
 }
 
 // NewUpdateImageRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateImage builder with application/merge-patch+json body
@@ -5788,22 +5908,34 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateAccountWithBodyWithResponse Change my account
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
-	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
-	// only, never an API key.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+	// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+	// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+	// page (409 when it is taken). Takes a session only, never an API key.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/account (the `UpdateAccount` operationId).
 	UpdateAccountWithBodyWithResponse(ctx context.Context, params *UpdateAccountParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateAccountResponse, error)
 
+	// UpdateAccountWithResponse Change my account
+	//
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+	// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+	// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+	// page (409 when it is taken). Takes a session only, never an API key.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/account (the `UpdateAccount` operationId).
+	UpdateAccountWithResponse(ctx context.Context, params *UpdateAccountParams, body UpdateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAccountResponse, error)
+
 	// UpdateAccountWithApplicationMergePatchPlusJSONBodyWithResponse Change my account
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-	// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
-	// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
-	// only, never an API key.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+	// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+	// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+	// page (409 when it is taken). Takes a session only, never an API key.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5997,20 +6129,31 @@ type ClientWithResponsesInterface interface {
 
 	// UpdateImageWithBodyWithResponse Change a picture's data
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
-	// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
-	// else's picture is not found.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+	// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+	// somebody else has changed since (412). Somebody else's picture is not found.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
 	UpdateImageWithBodyWithResponse(ctx context.Context, id ResourceID, params *UpdateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error)
 
+	// UpdateImageWithResponse Change a picture's data
+	//
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+	// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+	// somebody else has changed since (412). Somebody else's picture is not found.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
+	UpdateImageWithResponse(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error)
+
 	// UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse Change a picture's data
 	//
-	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
-	// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
-	// else's picture is not found.
+	// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+	// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+	// somebody else has changed since (412). Somebody else's picture is not found.
 	//
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -13865,10 +14008,10 @@ func (c *ClientWithResponses) GetAccountWithResponse(ctx context.Context, params
 
 // UpdateAccountWithBodyWithResponse Change my account
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
-// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
-// only, never an API key.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+// page (409 when it is taken). Takes a session only, never an API key.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -13881,12 +14024,30 @@ func (c *ClientWithResponses) UpdateAccountWithBodyWithResponse(ctx context.Cont
 	return ParseUpdateAccountResponse(rsp)
 }
 
+// UpdateAccountWithResponse Change my account
+//
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+// page (409 when it is taken). Takes a session only, never an API key.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/account (the `UpdateAccount` operationId).
+func (c *ClientWithResponses) UpdateAccountWithResponse(ctx context.Context, params *UpdateAccountParams, body UpdateAccountJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateAccountResponse, error) {
+	rsp, err := c.UpdateAccount(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateAccountResponse(rsp)
+}
+
 // UpdateAccountWithApplicationMergePatchPlusJSONBodyWithResponse Change my account
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-// `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
-// else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
-// only, never an API key.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+// have). A new `password` needs the old one as `current_password` (403 when it is wrong), which is limited as signing
+// in is, and ends every other session; nothing else is limited here. A new `name` changes the address of the person's
+// page (409 when it is taken). Takes a session only, never an API key.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14182,9 +14343,9 @@ func (c *ClientWithResponses) GetImageWithResponse(ctx context.Context, id Resou
 
 // UpdateImageWithBodyWithResponse Change a picture's data
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
-// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
-// else's picture is not found.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+// somebody else has changed since (412). Somebody else's picture is not found.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14197,11 +14358,28 @@ func (c *ClientWithResponses) UpdateImageWithBodyWithResponse(ctx context.Contex
 	return ParseUpdateImageResponse(rsp)
 }
 
+// UpdateImageWithResponse Change a picture's data
+//
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+// somebody else has changed since (412). Somebody else's picture is not found.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
+func (c *ClientWithResponses) UpdateImageWithResponse(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error) {
+	rsp, err := c.UpdateImage(ctx, id, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateImageResponse(rsp)
+}
+
 // UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse Change a picture's data
 //
-// Changes what is given and leaves the rest (JSON merge patch, RFC 7396). The pixels and the link never change. With
-// `If-Match` and the `ETag` that was read it changes nothing that somebody else has changed since (412). Somebody
-// else's picture is not found.
+// Changes what is given and leaves the rest (JSON merge patch, RFC 7396, whichever of the two types the body is said to
+// have). The pixels and the link never change. With `If-Match` and the `ETag` that was read it changes nothing that
+// somebody else has changed since (412). Somebody else's picture is not found.
 //
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -183,6 +183,27 @@ func (e HealthStatus) Valid() bool {
 	}
 }
 
+// Defines values for ImageUploadVisibility.
+const (
+	ImageUploadVisibilityPrivate  ImageUploadVisibility = "private"
+	ImageUploadVisibilityPublic   ImageUploadVisibility = "public"
+	ImageUploadVisibilityUnlisted ImageUploadVisibility = "unlisted"
+)
+
+// Valid indicates whether the value is a known member of the ImageUploadVisibility enum.
+func (e ImageUploadVisibility) Valid() bool {
+	switch e {
+	case ImageUploadVisibilityPrivate:
+		return true
+	case ImageUploadVisibilityPublic:
+		return true
+	case ImageUploadVisibilityUnlisted:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for InstanceRegistration.
 const (
 	Closed InstanceRegistration = "closed"
@@ -422,19 +443,19 @@ func (e Scope) Valid() bool {
 
 // Defines values for Visibility.
 const (
-	Private  Visibility = "private"
-	Public   Visibility = "public"
-	Unlisted Visibility = "unlisted"
+	VisibilityPrivate  Visibility = "private"
+	VisibilityPublic   Visibility = "public"
+	VisibilityUnlisted Visibility = "unlisted"
 )
 
 // Valid indicates whether the value is a known member of the Visibility enum.
 func (e Visibility) Valid() bool {
 	switch e {
-	case Private:
+	case VisibilityPrivate:
 		return true
-	case Public:
+	case VisibilityPublic:
 		return true
-	case Unlisted:
+	case VisibilityUnlisted:
 		return true
 	default:
 		return false
@@ -1004,11 +1025,16 @@ type ImageUpload struct {
 	// Example: Sunset over the bay
 	Title *string `json:"title,omitempty"`
 
-	// Visibility `public` is in the feed, `unlisted` is for whoever has the link, `private` for its owner.
+	// Visibility Who may see it; the account's default when absent.
 	//
 	// Example: unlisted
-	Visibility *Visibility `json:"visibility,omitempty"`
+	Visibility *ImageUploadVisibility `json:"visibility,omitempty"`
 }
+
+// ImageUploadVisibility Who may see it; the account's default when absent.
+//
+// Example: unlisted
+type ImageUploadVisibility string
 
 // ImageVariant A link to a picture in another size or format.
 type ImageVariant struct {

@@ -96,7 +96,7 @@ func TestBadRequests(t *testing.T) {
 		for _, mediaType := range []string{"", "text/plain", "application/merge-patch+json", "multipart/form-data; boundary=x", "nonsense;;", "application/x-www-form-urlencoded"} {
 			c.do("POST", "/api/v1/api-keys", body, "Content-Type: "+mediaType).problem(415, "unsupported_media_type")
 		}
-		c.do("PATCH", "/api/v1/account", `{"keep_metadata":false}`, "Content-Type: application/json").problem(415, "unsupported_media_type")
+		c.do("PATCH", "/api/v1/account", `{"keep_metadata":false}`, "Content-Type: application/json-patch+json").problem(415, "unsupported_media_type")
 		c.do("POST", "/api/v1/api-keys", body, "Content-Type: application/json; charset=latin1").problem(415, "unsupported_charset")
 		c.do("POST", "/api/v1/api-keys", body, "Content-Type: application/json", "Content-Encoding: br").problem(415, "unsupported_content_encoding")
 		for _, mediaType := range []string{"Application/JSON", "application/json; charset=UTF-8", "APPLICATION/json;x=y"} {

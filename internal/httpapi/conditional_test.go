@@ -251,3 +251,22 @@ func TestChangeAgainstDeletion(t *testing.T) {
 		c.get(path).want(map[bool]int{true: 200, false: 410}[wantChanged == 200])
 	}
 }
+
+// A merge patch is one by either name: generated clients of some languages call all that they send as JSON application/json.
+func TestPatchMediaTypes(t *testing.T) {
+	t.Parallel()
+	c := newInstance(t).person(t)
+	path := "/api/v1/images/" + c.stored(pngOf(t.Name(), 4, 4), "?title=first").ID
+	for _, mediaType := range []string{"application/merge-patch+json", "application/json", "Application/JSON; charset=utf-8"} {
+		header := "Content-Type: " + mediaType
+		if img := c.do("PATCH", path, object{"description": mediaType}, header).want(200).image(); img.Description != mediaType || img.Title != "first" {
+			t.Errorf("%s: %+v", mediaType, img)
+		}
+		c.do("PATCH", "/api/v1/account", object{"email": "me@example.org"}, header).want(200)
+		if r := c.do("PATCH", "/api/v1/account", object{"email": nil}, header).want(200); !strings.Contains(string(r.body), `"email":null`) {
+			t.Errorf("%s: %s", mediaType, r.body)
+		}
+		c.do("PATCH", path, object{}, header).problem(400, "invalid_request")
+		c.do("PATCH", path, object{"nothing": 1}, header).problem(400, "invalid_request")
+	}
+}

@@ -37,7 +37,7 @@ func main() {
 		stored, err := kadr.UploadImageWithBodyWithResponse(ctx,
 			&client.UploadImageParams{AllowDuplicate: &again, IdempotencyKey: &once}, "image/jpeg", file)
 		check(err)
-		image, etag = stored.JSON201, stored.Headers201.ETag
+		image, etag = stored.JSON201, &stored.Headers201.ETag
 	}
 	fmt.Println("uploaded")
 
@@ -52,11 +52,11 @@ func main() {
 	fmt.Println("listed", listed)
 
 	patch := client.ImagePatch{Title: new("Far hills")}
-	_, err = kadr.UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, image.ID, &client.UpdateImageParams{IfMatch: etag}, patch)
+	_, err = kadr.UpdateImageWithResponse(ctx, image.ID, &client.UpdateImageParams{IfMatch: etag}, patch)
 	check(err)
 	fmt.Println("retitled")
 	// The ETag is now that of the picture as it was.
-	_, err = kadr.UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse(ctx, image.ID, &client.UpdateImageParams{IfMatch: etag}, patch)
+	_, err = kadr.UpdateImageWithResponse(ctx, image.ID, &client.UpdateImageParams{IfMatch: etag}, patch)
 	tell(err)
 	_, err = kadr.GetImageWithResponse(ctx, "aaaaaaaaaaaaa", nil)
 	tell(err)

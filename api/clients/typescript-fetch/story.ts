@@ -32,7 +32,6 @@ const retitle = () =>
   kadr.PATCH('/api/v1/images/{id}', {
     params: { path: { id: image.id }, header: { 'If-Match': etag } },
     body: { title: 'Far hills' },
-    headers: { 'Content-Type': 'application/merge-patch+json' },
   });
 must(await retitle());
 console.log('retitled');
