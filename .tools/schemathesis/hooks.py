@@ -136,7 +136,9 @@ def supply(case):
     if isinstance(case.body, dict) and "file" in case.body:
         case.body["file"] = PICTURES[0]  # the example is words in the place of a picture
     # Half of the valid requests are made to succeed. The other half go as they were drawn.
-    if zlib.crc32(repr((case.path_parameters, case.query, case.body)).encode()) % 2:
+    # The same ones whenever it is sent again, so not by what differs between runs.
+    own = {name: value for name, value in case.headers.items() if name not in ("Authorization", "X-Forwarded-For")}
+    if zlib.crc32(repr((case.path_parameters, case.query, own, case.body)).encode()) % 2:
         exist(case)
         operation = case.operation.definition.raw["operationId"]
         if operation in SUPPLY:
