@@ -127,7 +127,7 @@ def before_load_schema(context, raw_schema):
 def before_call(context, case, kwargs):
     case.headers["X-Forwarded-For"] = address()
     supply(case)
-    case._sync_validated_hashes()  # or it takes what was supplied for a fault that was put in on purpose
+    case._record_starting_state()  # or it takes what was supplied for a fault that was put in on purpose
 
 
 def supply(case):
