@@ -29,7 +29,7 @@ func (r *run) serve(ctx context.Context, data string) (stop func() error, err er
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(r.kadr, "serve") //nolint:gosec // the program that is built here
+	cmd := exec.Command(r.kadr, "serve")
 	for _, e := range os.Environ() {
 		if !strings.HasPrefix(e, "KADR_") {
 			cmd.Env = append(cmd.Env, e)

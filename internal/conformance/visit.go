@@ -90,7 +90,7 @@ func (r *run) call(ctx context.Context, visitor string) (visit, error) {
 		err = errors.New("it ended early")
 	}
 	if err != nil {
-		return v, errors.Join(fmt.Errorf("Schemathesis as %s: %w\n%s", visitor, err, said), ctx.Err())
+		return v, errors.Join(fmt.Errorf("as %s: %w\n%s", visitor, err, said), ctx.Err())
 	}
 	return v, nil
 }
