@@ -69,10 +69,16 @@ test-crash: ## kill -9 in the middle of uploads, CRASH_ROUNDS times
 	  go test -run Crash -count 1 -timeout 30m -v $(ARGS) ./internal/app/...
 
 .PHONY: contract
-contract: lint-contract ## the contract: generated files current, valid, and kept by every request and reply
+contract: lint-contract ## the contract: generated files current, valid, kept by every request and reply of the tests, and by conformance
 	@.ci/setup dev
 	@.ci/generated
-	@PKGS='./api/... ./internal/httpapi/...' RACE= .ci/test $(ARGS)
+	@PKGS='./api/... ./internal/httpapi/...' RACE= .ci/test
+	@$(MAKE) --no-print-directory conformance
+
+.PHONY: conformance
+conformance: $(schemathesis) ## Schemathesis, which knows the contract alone, against the server; into build/contract (ARGS='-examples 200' for more)
+	@$(go_build)
+	@go run ./internal/conformance $(ARGS)
 
 .PHONY: breaking
 breaking: ## what in the contract would break programs written for the last release (BASE=commit for another one)

@@ -137,6 +137,9 @@ func TestAPIKeyRefusesWhatIsNotValid(t *testing.T) {
 		_, _, err := b.CreateAPIKey(t.Context(), anna, tc.in)
 		wantCode(t, what, err, apperr.Invalid, tc.code, tc.field)
 	}
+	if _, _, err := b.CreateAPIKey(t.Context(), anna, account.KeyRequest{Name: "\u0080\u009f", Scopes: read}); err != nil {
+		t.Errorf("a name that keeps to the contract: %v", err)
+	}
 	_, _, err := b.CreateAPIKey(t.Context(), account.Principal{AccountID: token.ID()}, account.KeyRequest{Name: "a", Scopes: read})
 	wantError(t, "an account that is gone", err, account.ErrUnauthenticated)
 }

@@ -98,7 +98,8 @@ func validateVisibility(v Visibility) error {
 
 func validateKeyName(name string) error {
 	n := utf8.RuneCountInString(name)
-	if n < 1 || n > MaxKeyNameLength || strings.ContainsFunc(name, unicode.IsControl) || !utf8.ValidString(name) {
+	control := func(r rune) bool { return r < 0x20 || r == 0x7F } // as the contract's pattern has it
+	if n < 1 || n > MaxKeyNameLength || strings.ContainsFunc(name, control) || !utf8.ValidString(name) {
 		return apperr.New(apperr.Invalid, "invalid_name", "The name of a key is 1 to 100 characters on one line.").At("/name")
 	}
 	return nil

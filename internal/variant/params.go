@@ -136,9 +136,9 @@ func parseRect(s string) (imaging.Rect, error) {
 		return imaging.Rect{}, errors.New("must be four numbers: x,y,width,height")
 	}
 	for i, part := range parts {
-		n, err := integer(part, 0, 10_000_000)
+		n, err := integer(part, 0, 99_999_999)
 		if err != nil || (i >= 2 && n == 0) {
-			return imaging.Rect{}, errors.New("must be four numbers: x,y,width,height")
+			return imaging.Rect{}, errors.New("must be x,y,width,height: four numbers of at most 8 digits, the last two not 0")
 		}
 		side[i] = n
 	}

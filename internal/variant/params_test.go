@@ -27,6 +27,7 @@ func TestParamsReadWhatTheyWrite(t *testing.T) {
 	t.Parallel()
 	for _, query := range []string{
 		"", "w=320", "dpr=1.5&w=320", "fit=cover&h=200&position=attention&w=300", "background=ff8800&fit=contain&h=9&w=8", "crop=1%2C2%2C3%2C4",
+		"crop=99999999%2C0%2C99999999%2C99999999", // as far as the contract goes
 		"rotate=270", "flip=both", "page=7", "q=1", "blur=0.5", "enlarge=true&w=9", "preset=avatar", "dpr=2&preset=avatar", "fit=fill&h=5&w=5",
 	} {
 		p, err := parse(t, query)
