@@ -55,6 +55,9 @@ func testTryItOut(t *testing.T, c *chromium) {
 	}
 	b.click("$('.auth-wrapper .authorize')")
 	b.waitText(".dialog-ux", "Nothing to fill in here")
+	b.preferring("dark", func() {
+		b.wait("the dialog in the window", "((box) => box.top >= 0 && box.bottom <= innerHeight)($('.modal-ux').getBoundingClientRect())")
+	})
 	b.fitsAPhone("authorize")
 	b.click("$('.dialog-ux input')")
 	b.press(made.Key)
