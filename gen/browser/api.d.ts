@@ -56,7 +56,6 @@ export interface paths {
         /**
          * Change my account
          * @description Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
-         *     Changes what is given and leaves the rest (JSON merge patch, RFC 7396). A new `password` needs the old one as
          *     `current_password` (403 when it is wrong), which is limited as signing in is, and ends every other session; nothing
          *     else is limited here. A new `name` changes the address of the person's page (409 when it is taken). Takes a session
          *     only, never an API key.
