@@ -56,6 +56,11 @@ export class Router extends EventTarget {
     return matchRoute(this.#routes, location.pathname);
   }
 
+  /** Tells whether an address of this site is one of its pages. @param {string} path */
+  knows(path) {
+    return matchRoute(this.#routes, new URL(path, location.origin).pathname) !== null;
+  }
+
   get address() {
     return location.pathname + location.search;
   }
@@ -85,13 +90,12 @@ export class Router extends EventTarget {
   }
 
   /**
-   * Goes to an address of this site; what is none of its pages, such as the API's documentation, is for the server to show.
+   * Goes to an address of this site.
    * @param {string} path
    * @param {{ replace?: boolean, quiet?: boolean }} [how] `replace` makes no entry in the history; `quiet` only changes
    *   the address, for a page that shows already what it says
    */
   go(path, { replace, quiet } = {}) {
-    if (!matchRoute(this.#routes, new URL(path, location.href).pathname)) return location[replace ? 'replace' : 'assign'](path);
     if (replace) history.replaceState(history.state, '', path);
     else {
       this.#note();

@@ -70,5 +70,6 @@ test('the router announces where it is, where it goes and where it comes back to
   back();
   back();
   router.go('/nowhere');
+  assert.deepEqual(['/p/a?x=1#y', '/', '/docs'].map((path) => router.knows(path)), [true, true, false]);
   assert.deepEqual(seen, [['home', 0], ['picture', 0], ['picture', 0], ['picture', 700], ['home', 700], [undefined, 0]]);
 });

@@ -11,7 +11,12 @@ export const page = (root, context, _, signal) => {
   render(root, html`<section class="auth card"><h1>${t(`auth.${mode}_title`)}</h1><div></div>
     <p>${t(`auth.${mode}_other`)} <a href="/${other}${location.search}">${t(`auth.${other}`)}</a></p></section>`);
   mountAuthForm(find(root, 'div'), context, mode);
-  context.session.watch(({ account }) => account && context.router.go(/^\/(?![/\\\s])/.test(next) ? next : '/', { replace: true }), signal);
+  context.session.watch(({ account }) => {
+    if (!account) return;
+    const path = /^\/(?![/\\\s])/.test(next) ? next : '/';
+    if (context.router.knows(path)) context.router.go(path, { replace: true });
+    else location.replace(path); // the documentation of the API, say
+  }, signal);
 };
 
 /** Asks who is here, in the middle of something, which must not go on if that is somebody else. @type {import('../types').SignInDialog} */
