@@ -274,6 +274,7 @@ BEYOND_SCHEMA = {
     "required": "a member that is needed with one value of another",
     "unexpected": "a member that has no meaning with one value of another",
     "unknown_preset": "presets are the instance's settings",
+    "upload_too_large": "how large an upload may become was said when it began",
 }
 
 
