@@ -30,7 +30,6 @@ type outcome struct {
 	TestCases   struct {
 		Generated int
 		Failures  int `json:"unique_failures"`
-		Errored   int // could not be made or judged
 	} `json:"test_cases"`
 	// ValidRates counts for each operation and phase what became of valid requests.
 	ValidRates map[string]map[string]struct{ Accepted int } `json:"valid_rates"`
