@@ -26,7 +26,7 @@ func main() {
 	flag.StringVar(&r.tool, "schemathesis", ".tools/schemathesis", "folder of Schemathesis's settings and venv")
 	flag.StringVar(&r.contract, "contract", "api/openapi.yaml", "the contract")
 	flag.StringVar(&r.out, "out", "build/contract", "folder for what each visitor met, and for the server's log")
-	flag.IntVar(&r.examples, "examples", 10, "drawn requests for each operation, beside those that its schema asks for")
+	flag.IntVar(&r.examples, "examples", 0, "drawn requests for each operation, and sequences of requests; 0: as schemathesis.toml says")
 	flag.IntVar(&r.jobs, "jobs", 2, "visitors at a time")
 	flag.IntVar(&r.seed, "seed", 1, "what the drawing begins with; the same draws the same")
 	flag.Parse()

@@ -67,8 +67,11 @@ func (r *run) call(ctx context.Context, visitor string) (visit, error) {
 	base := filepath.Join(r.out, strings.ReplaceAll(visitor, ":", "-"))
 	args := append([]string{
 		"--config-file", filepath.Join(r.tool, "schemathesis.toml"), "run", r.contract, "--url", r.url, "--checks", "all", "--no-color",
-		"--seed", strconv.Itoa(r.seed), "--max-examples", strconv.Itoa(r.examples), "--report-json-path", base + ".json",
+		"--seed", strconv.Itoa(r.seed), "--report-json-path", base + ".json",
 	}, r.args...)
+	if r.examples > 0 {
+		args = append(args, "--max-examples", strconv.Itoa(r.examples))
+	}
 	cmd := exec.CommandContext(ctx, filepath.Join(r.tool, "venv", "bin", "schemathesis"), args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
