@@ -124,6 +124,9 @@ export interface paths {
          * @description Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
          *     instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
          *     answer (401), after the same time. Attempts are limited for each name and for each address.
+         *
+         *     Repeated with its `Idempotency-Key` it hands out the first session again and never begins another, also when that
+         *     session has ended meanwhile: then its cookie no longer counts (401), and signing in again takes a new key.
          */
         post: operations["createSession"];
         /**

@@ -2383,6 +2383,9 @@ type ClientInterface interface {
 	// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
 	// answer (401), after the same time. Attempts are limited for each name and for each address.
 	//
+	// Repeated with its `Idempotency-Key` it hands out the first session again and never begins another, also when that
+	// session has ended meanwhile: then its cookie no longer counts (401), and signing in again takes a new key.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/sessions (the `CreateSession` operationId).
@@ -2393,6 +2396,9 @@ type ClientInterface interface {
 	// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
 	// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
 	// answer (401), after the same time. Attempts are limited for each name and for each address.
+	//
+	// Repeated with its `Idempotency-Key` it hands out the first session again and never begins another, also when that
+	// session has ended meanwhile: then its cookie no longer counts (401), and signing in again takes a new key.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3232,6 +3238,9 @@ func (c *Client) ListSessions(ctx context.Context, params *ListSessionsParams, r
 // instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
 // answer (401), after the same time. Attempts are limited for each name and for each address.
 //
+// Repeated with its `Idempotency-Key` it hands out the first session again and never begins another, also when that
+// session has ended meanwhile: then its cookie no longer counts (401), and signing in again takes a new key.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/sessions (the `CreateSession` operationId).
@@ -3252,6 +3261,9 @@ func (c *Client) CreateSessionWithBody(ctx context.Context, params *CreateSessio
 // Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
 // instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
 // answer (401), after the same time. Attempts are limited for each name and for each address.
+//
+// Repeated with its `Idempotency-Key` it hands out the first session again and never begins another, also when that
+// session has ended meanwhile: then its cookie no longer counts (401), and signing in again takes a new key.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6255,6 +6267,9 @@ type ClientWithResponsesInterface interface {
 	// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
 	// answer (401), after the same time. Attempts are limited for each name and for each address.
 	//
+	// Repeated with its `Idempotency-Key` it hands out the first session again and never begins another, also when that
+	// session has ended meanwhile: then its cookie no longer counts (401), and signing in again takes a new key.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/sessions (the `CreateSession` operationId).
@@ -6265,6 +6280,9 @@ type ClientWithResponsesInterface interface {
 	// Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
 	// instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
 	// answer (401), after the same time. Attempts are limited for each name and for each address.
+	//
+	// Repeated with its `Idempotency-Key` it hands out the first session again and never begins another, also when that
+	// session has ended meanwhile: then its cookie no longer counts (401), and signing in again takes a new key.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -14529,6 +14547,9 @@ func (c *ClientWithResponses) ListSessionsWithResponse(ctx context.Context, para
 // instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
 // answer (401), after the same time. Attempts are limited for each name and for each address.
 //
+// Repeated with its `Idempotency-Key` it hands out the first session again and never begins another, also when that
+// session has ended meanwhile: then its cookie no longer counts (401), and signing in again takes a new key.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/sessions (the `CreateSession` operationId).
@@ -14545,6 +14566,9 @@ func (c *ClientWithResponses) CreateSessionWithBodyWithResponse(ctx context.Cont
 // Starts a session for a person in a browser, and sets its cookie: `kadr_session`, or `__Host-kadr_session` where the
 // instance is served over https. Programs use an API key instead. A wrong name and a wrong password get the same
 // answer (401), after the same time. Attempts are limited for each name and for each address.
+//
+// Repeated with its `Idempotency-Key` it hands out the first session again and never begins another, also when that
+// session has ended meanwhile: then its cookie no longer counts (401), and signing in again takes a new key.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

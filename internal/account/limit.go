@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/kadr-app/kadr/internal/apperr"
@@ -68,9 +69,10 @@ func (s *Service) signInByAddress(address netip.Addr) attempt {
 	return attempt{"sign_in/address/" + addressKey(address), s.cfg.SignInPerAddress}
 }
 
-// signInByName hashes the name: what strangers type there is now and then a password.
+// signInByName takes the name as it is typed: phones begin fields with a capital, and names have none. It is hashed, since what
+// strangers type there is now and then a password.
 func (s *Service) signInByName(name string) attempt {
-	return attempt{fmt.Sprintf("sign_in/name/%x", token.Hash(name)), s.cfg.SignInPerName}
+	return attempt{fmt.Sprintf("sign_in/name/%x", token.Hash(strings.ToLower(name))), s.cfg.SignInPerName}
 }
 
 func (s *Service) registerByAddress(address netip.Addr) attempt {
@@ -108,6 +110,27 @@ func (s *Service) giveBack(ctx context.Context, a attempt, states []LimitState) 
 			states[i].Remaining = min(states[i].Remaining+1, a.limit.Quota)
 		}
 	}
+}
+
+// CountSignIn counts an attempt to sign in that may be answered by what is remembered of an earlier one, before that is looked
+// at. When it turns out to be no guess, undo takes it back. The limits' states come back with an error too. RateLimited.
+func (s *Service) CountSignIn(ctx context.Context, name string, address netip.Addr) (limits []LimitState, undo func(context.Context), err error) {
+	return s.count(ctx, s.signInByAddress(address), s.signInByName(name))
+}
+
+// CountRegistration is CountSignIn for an attempt to register. It counts for the name as well, since an earlier one that made
+// the account has a password to guess at.
+func (s *Service) CountRegistration(ctx context.Context, name string, address netip.Addr) (limits []LimitState, undo func(context.Context), err error) {
+	return s.count(ctx, s.registerByAddress(address), s.signInByName(name))
+}
+
+func (s *Service) count(ctx context.Context, attempts ...attempt) ([]LimitState, func(context.Context), error) {
+	limits, err := s.take(ctx, attempts...)
+	return limits, func(ctx context.Context) {
+		for _, a := range attempts {
+			s.giveBack(ctx, a, limits)
+		}
+	}, err
 }
 
 // RegisterLimits returns how the limit on registrations from an address stands. Nothing is counted.

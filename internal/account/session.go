@@ -49,14 +49,13 @@ type SignedIn struct {
 // SignIn makes a session. A wrong name and a wrong password are the same error after the same work. The limits' states
 // come back with an error too. Unauthenticated wrong_credentials; RateLimited; Unavailable busy.
 func (s *Service) SignIn(ctx context.Context, in SignIn) (SignedIn, []LimitState, error) {
-	name := strings.ToLower(in.Name) // phones begin fields with a capital; names have none
-	byName := s.signInByName(name)
+	byName := s.signInByName(in.Name)
 	// Before anything is known of the name, so that the limits cannot tell whether it exists.
 	limits, err := s.take(ctx, s.signInByAddress(in.Address), byName)
 	if err != nil {
 		return SignedIn{}, limits, err
 	}
-	credentials, err := s.store.CredentialsByName(ctx, name)
+	credentials, err := s.store.CredentialsByName(ctx, strings.ToLower(in.Name))
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return SignedIn{}, limits, err
 	}

@@ -11,8 +11,12 @@ import (
 
 // CreateAccount registers an account.
 func (s *Server) CreateAccount(ctx context.Context, req server.CreateAccountRequestObject) (server.CreateAccountResponseObject, error) {
-	return s.once(ctx, "anonymous/createAccount", req.Params.IdempotencyKey, req.Body, func(ctx context.Context) (visitor, error) {
-		in := account.SignUp{Name: req.Body.Name, Password: req.Body.Password, Address: infoOf(ctx).address}
+	address := infoOf(ctx).address
+	count := func() ([]account.LimitState, func(context.Context), error) {
+		return s.accounts.CountRegistration(ctx, req.Body.Name, address)
+	}
+	return s.onceByPassword(ctx, "anonymous/createAccount", req.Params.IdempotencyKey, req.Body, count, func(ctx context.Context) (visitor, error) {
+		in := account.SignUp{Name: req.Body.Name, Password: req.Body.Password, Address: address}
 		if email, err := req.Body.Email.Get(); err == nil {
 			in.Email = email
 		}

@@ -32,13 +32,10 @@ func etagList(header, tag string, strong bool) bool {
 	if strings.TrimSpace(header) == "*" {
 		return true
 	}
-	for _, candidate := range strings.Split(header, ",") {
+	for candidate := range strings.SplitSeq(header, ",") {
 		candidate = strings.TrimSpace(candidate)
-		if weak, ok := strings.CutPrefix(candidate, "W/"); ok {
-			if strong {
-				continue
-			}
-			candidate = weak
+		if !strong {
+			candidate = strings.TrimPrefix(candidate, "W/")
 		}
 		if candidate == tag {
 			return true
@@ -57,6 +54,5 @@ func ifRevision(ifMatch *string, id string) func(int64) bool {
 	if ifMatch == nil {
 		return nil
 	}
-	header := *ifMatch
-	return func(revision int64) bool { return etagList(header, etag(id, revision), true) }
+	return func(revision int64) bool { return etagList(*ifMatch, etag(id, revision), true) }
 }

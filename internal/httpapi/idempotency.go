@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/kadr-app/kadr/internal/account"
 	"github.com/kadr-app/kadr/internal/apperr"
 )
 
@@ -67,31 +68,77 @@ func (s *Server) once(ctx context.Context, scope string, key *string, request an
 	if key == nil {
 		return run(ctx)
 	}
-	k, err := newIdempotencyKey(scope, *key)
+	c, err := s.claim(ctx, scope, *key, request)
 	if err != nil {
 		return nil, err
+	}
+	return s.answer(ctx, c, run)
+}
+
+// onceByPassword is once for a request that carries a password, at which whoever knows its key could otherwise guess without
+// end: a wrong one hears that the key belongs to another request, and the right one gets the first reply. So count counts an
+// attempt before the key is looked at, and it stays counted when the key belongs to another request. What repeats the first
+// is no guess, and what runs counts by itself.
+func (s *Server) onceByPassword(
+	ctx context.Context, scope string, key *string, request any,
+	count func() (limits []account.LimitState, undo func(context.Context), err error),
+	run func(context.Context) (visitor, error),
+) (visitor, error) {
+	if key == nil {
+		return run(ctx)
+	}
+	limits, undo, err := count()
+	if err != nil {
+		noteLimits(ctx, limits)
+		return nil, err
+	}
+	c, err := s.claim(ctx, scope, *key, request)
+	if apperr.KindOf(err) == apperr.Unprocessable {
+		noteLimits(ctx, limits)
+		return nil, err
+	}
+	undo(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.answer(ctx, c, run)
+}
+
+// claim is what a request with a key came to: it may run, or gets the reply that was kept.
+type claim struct {
+	key    *idempotencyKey
+	at     time.Time // zero when there is a reply
+	sealed []byte    // the reply
+}
+
+func (s *Server) claim(ctx context.Context, scope, key string, request any) (claim, error) {
+	k, err := newIdempotencyKey(scope, key)
+	if err != nil {
+		return claim{}, err
 	}
 	fingerprint, err := k.fingerprint(request)
 	if err != nil {
-		return nil, err
+		return claim{}, err
 	}
-	claimed, sealed, err := s.idempotency.Claim(ctx, scope, k.hash, fingerprint, idempotencyLock)
-	if err != nil {
-		return nil, err
-	}
-	if claimed.IsZero() {
-		return k.open(sealed)
-	}
+	at, sealed, err := s.idempotency.Claim(ctx, scope, k.hash, fingerprint, idempotencyLock)
+	return claim{k, at, sealed}, err
+}
 
-	working, stop := s.holdClaim(ctx, scope, k.hash, claimed)
+// answer runs what was claimed and keeps its reply, or opens the reply that was kept.
+func (s *Server) answer(ctx context.Context, c claim, run func(context.Context) (visitor, error)) (visitor, error) {
+	if c.at.IsZero() {
+		return c.key.open(c.sealed)
+	}
+	working, stop := s.holdClaim(ctx, c)
 	defer stop()
 	reply := &recordedReply{Head: http.Header{}}
 	visit, err := run(working)
 	if err == nil {
 		err = visit(reply)
 	}
+	var sealed []byte
 	if err == nil {
-		sealed, err = k.seal(reply)
+		sealed, err = c.key.seal(reply)
 	}
 	// The client may have gone away, which is just when it will ask again.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
@@ -100,9 +147,9 @@ func (s *Server) once(ctx context.Context, scope string, key *string, request an
 		return nil, lost
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.idempotency.Release(ctx, scope, k.hash, claimed))
+		return nil, errors.Join(err, s.idempotency.Release(ctx, c.key.scope, c.key.hash, c.at))
 	}
-	if err := s.idempotency.Complete(ctx, scope, k.hash, claimed, sealed); err != nil {
+	if err := s.idempotency.Complete(ctx, c.key.scope, c.key.hash, c.at, sealed); err != nil {
 		return nil, err
 	}
 	return reply.write, nil
@@ -110,7 +157,7 @@ func (s *Server) once(ctx context.Context, scope string, key *string, request an
 
 // holdClaim gives signs of life until stop is called. The context that it returns ends when somebody else has the claim, for
 // two must not be at work.
-func (s *Server) holdClaim(ctx context.Context, scope string, keyHash []byte, claimed time.Time) (working context.Context, stop func()) {
+func (s *Server) holdClaim(ctx context.Context, c claim) (working context.Context, stop func()) {
 	working, cancel := context.WithCancelCause(ctx)
 	beating, stop := context.WithCancel(context.WithoutCancel(ctx)) // work may go on for a while after its client is gone
 	go func() {
@@ -122,7 +169,8 @@ func (s *Server) holdClaim(ctx context.Context, scope string, keyHash []byte, cl
 			case <-beat:
 			}
 			// Any other failure passes, or the lock runs out.
-			if err := s.idempotency.Extend(beating, scope, keyHash, claimed, idempotencyLock); apperr.KindOf(err) == apperr.Conflict {
+			err := s.idempotency.Extend(beating, c.key.scope, c.key.hash, c.at, idempotencyLock)
+			if apperr.KindOf(err) == apperr.Conflict {
 				cancel(err)
 				return
 			}
@@ -133,9 +181,10 @@ func (s *Server) holdClaim(ctx context.Context, scope string, keyHash []byte, cl
 
 // idempotencyKey is what is derived from an Idempotency-Key (HKDF, RFC 5869).
 type idempotencyKey struct {
-	hash []byte // what is looked up
-	mac  []byte
-	aead cipher.AEAD
+	scope string
+	hash  []byte // what is looked up
+	mac   []byte
+	aead  cipher.AEAD
 }
 
 func newIdempotencyKey(scope, key string) (*idempotencyKey, error) {
@@ -151,7 +200,7 @@ func newIdempotencyKey(scope, key string) (*idempotencyKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal a reply: %w", err)
 	}
-	return &idempotencyKey{hash: b[:32], mac: b[32:64], aead: aead}, nil
+	return &idempotencyKey{scope: scope, hash: b[:32], mac: b[32:64], aead: aead}, nil
 }
 
 func (k *idempotencyKey) fingerprint(request any) ([]byte, error) {

@@ -74,6 +74,9 @@ func noteLimits(ctx context.Context, states []account.LimitState) {
 // setLimits writes limits as draft-ietf-httpapi-ratelimit-headers-11 has them: a list of policies, each with what is left of
 // it, and for how long that has to do.
 func setLimits(h http.Header, limits []account.LimitState) {
+	if len(limits) == 0 {
+		return
+	}
 	var states, policies []string
 	for _, l := range limits {
 		state, policy := fmt.Sprintf("%q;r=%d", l.Limit.Name, l.Remaining), fmt.Sprintf("%q;q=%d", l.Limit.Name, l.Limit.Quota)
@@ -83,10 +86,8 @@ func setLimits(h http.Header, limits []account.LimitState) {
 		}
 		states, policies = append(states, state), append(policies, policy)
 	}
-	if len(limits) > 0 {
-		h.Set("RateLimit", strings.Join(states, ", "))
-		h.Set("RateLimit-Policy", strings.Join(policies, ", "))
-	}
+	h.Set("RateLimit", strings.Join(states, ", "))
+	h.Set("RateLimit-Policy", strings.Join(policies, ", "))
 }
 
 func ceilSeconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }

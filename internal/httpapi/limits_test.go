@@ -248,8 +248,7 @@ func TestRefusalsSayHowLimitsStand(t *testing.T) {
 					t.Errorf("%s: %d with %+v, want %+v", what, r.StatusCode, got, tc.limit)
 				}
 			}
-			// A reply that is given again says how the limits stand now. It is not counted, and neither is another request with
-			// the same key.
+			// A reply that is given again says how the limits stand now. It is not counted.
 			key := "Idempotency-Key: limits-" + name
 			first := c.do("POST", tc.path, tc.good, key).want(201).limits()[tc.policy]
 			if first.r != tc.limit.r-1 {

@@ -9,8 +9,11 @@ import (
 
 // CreateSession signs in.
 func (s *Server) CreateSession(ctx context.Context, req server.CreateSessionRequestObject) (server.CreateSessionResponseObject, error) {
-	return s.once(ctx, "anonymous/createSession", req.Params.IdempotencyKey, req.Body, func(ctx context.Context) (visitor, error) {
-		info := infoOf(ctx)
+	info := infoOf(ctx)
+	count := func() ([]account.LimitState, func(context.Context), error) {
+		return s.accounts.CountSignIn(ctx, req.Body.Name, info.address)
+	}
+	return s.onceByPassword(ctx, "anonymous/createSession", req.Params.IdempotencyKey, req.Body, count, func(ctx context.Context) (visitor, error) {
 		in, limits, err := s.accounts.SignIn(ctx, account.SignIn{
 			Name: req.Body.Name, Password: req.Body.Password, Address: info.address, UserAgent: info.userAgent,
 		})
