@@ -10,10 +10,13 @@ import re
 import uuid
 import zlib
 
+import hypothesis
 import requests
 import schemathesis
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture.providers import AVAILABLE_PROVIDERS, HypothesisProvider
 from schemathesis.auths import CachingAuthProvider
+from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.core.media_types import YAML_MEDIA_TYPES
 from schemathesis.generation.meta import TestPhase
 from schemathesis.openapi.checks import RejectedPositiveData
@@ -22,6 +25,13 @@ from schemathesis.wfc.escalation import EscalatingAuthProvider
 URL = os.environ["KADR_CONTRACT_URL"]
 VISITOR = os.environ["KADR_CONTRACT_VISITOR"]  # anonymous, session, or the scope of an API key
 PICTURES = [file.read_bytes() for file in sorted(pathlib.Path(os.environ["KADR_CONTRACT_PICTURES"]).iterdir())]
+
+# Hypothesis remembers what it drew, and gives up all further sequences when the same draws are met by another reply. Here
+# they are: what there is depends on what was sent before. It keeps no memory of what a backend of others draws, so its own
+# goes under another name.
+AVAILABLE_PROVIDERS["forgetful"] = HypothesisProvider
+hypothesis.settings.register_profile("contract", backend="forgetful")
+hypothesis.settings.load_profile("contract")
 
 # ---- pictures --------------------------------------------------------------------------------------------------------
 
@@ -47,26 +57,38 @@ def address():
 
 
 class Login:
-    """Makes a new account whenever a login is needed: operations end logins, and delete accounts with all that they have."""
+    """Signs in again whenever a login is needed, and as a new account when that is gone: operations end both."""
 
     def __init__(self, name):
         self.name, self.account, self.password = name, None, None
         self.existing = collections.defaultdict(list)  # ids by the collection's name in the path
 
     def get(self, case, context):
-        self.http = requests.Session()
-        self.http.headers["X-Forwarded-For"] = address()
-        who = {"name": f"{self.name}-{uuid.uuid4().hex[:20]}", "password": "a long and private sentence"}
-        self.post("accounts", json=who)
-        session = self.post("sessions", json=who)["id"]
-        self.account, self.password = who.values()
-        self.existing.clear()
-        self.existing["sessions"].append(session)
+        session = self.sign_in() or self.sign_up()
+        self.existing["sessions"] = [session]
         if VISITOR in ("anonymous", "session"):
             return self.http.cookies.get_dict()
         key = self.post("api-keys", json={"name": "contract", "scopes": [VISITOR]})
         self.existing["api-keys"].append(key["id"])
         return key["key"]
+
+    def sign_up(self):
+        self.account, self.password = f"{self.name}-{uuid.uuid4().hex[:20]}", "a long and private sentence"
+        self.existing.clear()
+        requests.post(
+            URL + "/api/v1/accounts",
+            json={"name": self.account, "password": self.password},
+            headers={"X-Forwarded-For": address()},
+        ).raise_for_status()
+        return self.sign_in()
+
+    def sign_in(self):
+        self.http = requests.Session()
+        self.http.headers["X-Forwarded-For"] = address()
+        try:
+            return self.post("sessions", json={"name": self.account, "password": self.password})["id"]
+        except requests.HTTPError:
+            return None  # there is no such account, or no more
 
     def set(self, case, data, context):
         if VISITOR == "session":
@@ -100,17 +122,25 @@ MAKE = {
     "uploads": {"json": {"size": len(PICTURES[0])}},
 }
 OWNER, PEER = Login("anna"), Login("boris")
+LOGIN = CachingAuthProvider(OWNER)
+
+
+class Peers(EscalatingAuthProvider):
+    """Has every read of the one's compared with the other's. Only the first of an operation would be, mostly of a public picture."""
+
+    def claim_probe(self, key):
+        return True
 
 
 @schemathesis.hook
 def after_load_schema(context, schema):
     """Signs in as one account. The other must not see what is the first one's (object_level_authorization)."""
+    Login("olga").sign_up()  # the first account is the administrator's, who may not leave
     if VISITOR == "anonymous":
         OWNER.get(None, None)  # for there to be somebody's pictures
         return
-    logins = [CachingAuthProvider(OWNER), CachingAuthProvider(PEER)]
     names = [OWNER.name, PEER.name]
-    schema.auth.providers.append(EscalatingAuthProvider(logins, names, peers=tuple(names), pinned=OWNER.name))
+    schema.auth.providers.append(Peers([LOGIN, CachingAuthProvider(PEER)], names, peers=tuple(names), pinned=OWNER.name))
 
 
 @schemathesis.hook
@@ -127,6 +157,9 @@ def before_load_schema(context, raw_schema):
 @schemathesis.hook
 def before_call(context, case, kwargs):
     case.headers["X-Forwarded-For"] = address()
+    for name, value in case.headers.items():
+        if isinstance(value, int):
+            case.headers[name] = str(value)  # it came along a link, and could not be sent
     supply(case)
     case._record_starting_state()  # or it takes what was supplied for a fault that was put in on purpose
 
@@ -137,14 +170,20 @@ def supply(case):
         return
     if isinstance(case.body, dict) and "file" in case.body:
         case.body["file"] = PICTURES[0]  # the example is words in the place of a picture
+    operation = case.operation.definition.raw["operationId"]
     if meta.phase.name == TestPhase.STATEFUL:
         case.query.pop("format", None)  # what follows needs the id, which text and XML don't have
-    # Half of the valid requests are made to succeed. The other half go as they were drawn.
-    # The same ones whenever it is sent again, so not by what differs between runs.
-    own = {name: value for name, value in case.headers.items() if name not in ("Authorization", "X-Forwarded-For")}
-    if zlib.crc32(repr((case.path_parameters, case.query, own, case.body)).encode()) % 2:
+        # All of a sequence is made to succeed, but for what would end what it made without a word of it.
+        succeed = operation not in ENDINGS
+    else:
+        # Half of the other valid requests are made to succeed. The other half go as they were drawn.
+        # The same ones whenever it is sent again, so not by what differs between runs. Too few would
+        # come to an account's end by chance.
+        own = {name: value for name, value in case.headers.items() if name not in ("Authorization", "X-Forwarded-For")}
+        drawn = repr((case.path_parameters, case.query, own, case.body)).encode()
+        succeed = operation == "deleteAccount" or zlib.crc32(drawn) % 2
+    if succeed:
         exist(case)
-        operation = case.operation.definition.raw["operationId"]
         if operation in SUPPLY:
             SUPPLY[operation](case)
     if "Idempotency-Key" in case.headers:
@@ -153,15 +192,19 @@ def supply(case):
 
 
 def exist(case):
-    """Puts what exists in the place of what was drawn."""
+    """Puts what exists in the place of what was drawn. What came along a link stays, above all when it exists no more."""
+    linked = case._override
     parts = case.path.split("/")
-    if "id" in case.path_parameters and case.path_parameters["id"] not in OWNER.existing[parts[3]]:
-        case.path_parameters["id"] = OWNER.some(parts[3]) or case.path_parameters["id"]
-    if "name" in case.path_parameters:
+    if "id" in case.path_parameters and "id" not in linked.path_parameters:
+        if case.path_parameters["id"] not in OWNER.existing[parts[3]]:
+            case.path_parameters["id"] = OWNER.some(parts[3]) or case.path_parameters["id"]
+    if "name" in case.path_parameters and "name" not in linked.path_parameters:
         case.path_parameters["name"] = OWNER.account
     # What others have to hand out first, and it is for one thing only.
-    case.query.pop("cursor", None)
-    case.headers.pop("If-Match", None)
+    if "cursor" not in linked.query:
+        case.query.pop("cursor", None)
+    if "If-Match" not in linked.headers:
+        case.headers.pop("If-Match", None)
     case.headers.pop("Content-Digest", None)
 
 
@@ -173,6 +216,7 @@ def sign_in(case):
 def change_account(case):
     """Who knows the password may change it."""
     case.body.pop("email", None)
+    case.body.setdefault("name", OWNER.account)  # or it would say nothing
     if "password" in case.body:
         case.body["current_password"] = OWNER.password
 
@@ -232,12 +276,18 @@ SUPPLY = {
 }
 
 
+# They end the account, and other sessions with the password.
+ENDINGS = ("deleteAccount", "updateAccount")
+
+
 @schemathesis.hook
 def after_call(context, case, response):
     """Remembers what there is from now on, and what is no more."""
     if not 200 <= response.status_code < 300 or not case.path.startswith("/api/v1/"):
         return
     collection = case.path.split("/")[3]
+    if case.method == "DELETE" and collection in ("account", "sessions", "api-keys"):
+        LOGIN.invalidate()  # it may have been this one, and in a sequence nobody signs in again after a 401
     existing = OWNER.existing[collection]
     used_up = case.method == "DELETE" or collection == "uploads" and case.method != "GET"
     if used_up and case.path_parameters.get("id") in existing:
@@ -252,6 +302,14 @@ def after_call(context, case, response):
     if case.path == "/api/v1/account" and case.method == "PATCH":
         OWNER.account = case.body.get("name", OWNER.account)
         OWNER.password = case.body.get("password", OWNER.password)
+
+
+@schemathesis.check
+def made_is_there(ctx, response, case):
+    """What ensure_resource_availability is for. That passes over operations with a parameter that no link fills: an If-Match."""
+    made = case.path.split("/")[3:4]
+    if response.status_code == 404 and made in (["images"], ["uploads"]) and case.auth_identity == OWNER.name:
+        assert case.path_parameters.get("id") not in OWNER.existing[made[0]], "It was made, and is not there."
 
 
 # ---- what a schema cannot say ----------------------------------------------------------------------------------------
@@ -280,6 +338,9 @@ BEYOND_SCHEMA = {
 
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
+    if isinstance(failure, AcceptedNegativeData):
+        # In a form, whatever a string became is sent as a string again.
+        return case.media_type != "multipart/form-data" or "was string, became" not in failure.message
     if not isinstance(failure, RejectedPositiveData):
         return True
     try:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -81,7 +82,8 @@ func (r *run) call(ctx context.Context, visitor string) (visit, error) {
 	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
 		return v, err
 	}
-	v.said, v.failed = string(said), err != nil
+	// It marks what it could not judge, but a sequence that broke off does not change how it ends.
+	v.said, v.failed = string(said), err != nil || bytes.Contains(said, []byte("🚫"))
 	if err := os.WriteFile(base+".txt", said, 0o600); err != nil {
 		return v, err
 	}
