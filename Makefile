@@ -130,7 +130,7 @@ lint-contract: $(node_modules)
 
 .PHONY: verify
 verify: ## all that a change must pass: generated files current, formatted, linted, tested
-	@.ci/verify nginx/start nginx/compress
+	@.ci/verify
 
 .PHONY: bench
 bench: ## Kadr beside the limit, in one run, as ratios

@@ -77,6 +77,7 @@ func (r *run) call(ctx context.Context, visitor string) (visit, error) {
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+r.tool, "PYTHONDONTWRITEBYTECODE=1", "PYTHONHASHSEED=0",
+		"HYPOTHESIS_STORAGE_DIRECTORY="+filepath.Join(r.out, "hypothesis"), // or else .hypothesis in the working folder
 		"KADR_CONTRACT_URL="+r.url, "KADR_CONTRACT_VISITOR="+visitor, "KADR_CONTRACT_PICTURES="+r.pictures)
 	said, err := cmd.CombinedOutput()
 	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {

@@ -57,7 +57,8 @@ async function makeKey(): Promise<string> {
   const session = await kadr.POST('/api/v1/sessions', { body: credentials });
   must(session);
   console.log('registered');
-  const [cookie = ''] = session.response.headers.getSetCookie(); // a browser would keep and send it by itself
+  // A browser would keep and send it by itself. Debian's Node.js 18 has no getSetCookie, and there is one cookie only.
+  const cookie = session.response.headers.get('Set-Cookie') ?? '';
   const made = await kadr.POST('/api/v1/api-keys', {
     body: { name: 'story', scopes: ['images:read', 'images:write', 'images:delete'] },
     headers: { Cookie: cookie.split(';')[0] },
