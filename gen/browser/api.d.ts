@@ -294,10 +294,12 @@ export interface paths {
         put?: never;
         /**
          * Delete many pictures, or change their visibility
-         * @description Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
-         *     that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-         *     `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
-         *     that the pictures are no longer there.
+         * @description Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is.
+         *     One that is not there (or is not one's own) does not keep the others from being done. An API key needs
+         *     `images:delete` to delete and `images:write` to change the visibility.
+         *
+         *     With an `Idempotency-Key` whoever lost the reply gets it again, instead of hearing that the pictures are no
+         *     longer there.
          */
         post: operations["bulkUpdateImages"];
         delete?: never;
@@ -507,10 +509,11 @@ export interface paths {
         };
         /**
          * Get a picture
-         * @description The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
-         *     the format: that of the original gives the original to the byte, another one the same picture in that format
-         *     (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
-         *     they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
+         * @description The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is
+         *     the picture's id and an extension, and the extension is the format: that of the original gives the original to
+         *     the byte, another one the same picture in that format (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by
+         *     `Accept`: AVIF or WebP where the client takes them and they are smaller, else the original or, of a HEIC or TIFF,
+         *     a JPEG or PNG.
          *
          *     The query shapes it, in this order: `page`, `crop`, `rotate`, `flip`, then `w` and `h` times `dpr` by `fit`, then
          *     `blur` and `background`. A variant is sRGB, upright, without metadata, and never enlarged unless `enlarge` says
@@ -906,7 +909,7 @@ export interface components {
             last_used_at: string | null;
             /**
              * Format: date-time
-             * @description When it stops to work; null for never.
+             * @description When it stops working; null for never.
              * @example null
              */
             expires_at: string | null;
@@ -940,7 +943,7 @@ export interface components {
             last_used_at: string | null;
             /**
              * Format: date-time
-             * @description When it stops to work; null for never.
+             * @description When it stops working; null for never.
              * @example null
              */
             expires_at: string | null;
@@ -956,7 +959,7 @@ export interface components {
             scopes: components["schemas"]["Scope"][];
             /**
              * Format: date-time
-             * @description When it stops to work, in the future; null or absent for never.
+             * @description When it stops working, in the future; null or absent for never.
              * @example null
              */
             expires_at?: string | null;
@@ -1510,7 +1513,7 @@ export interface components {
              */
             parameter?: string;
             /**
-             * @description What is wrong; stable, and explained at `/problems/` and this code.
+             * @description What is wrong; stable, and explained at `/problems/{code}`.
              * @example maximum
              */
             code: string;
@@ -1867,7 +1870,7 @@ export interface components {
     };
     parameters: {
         /**
-         * @description The resource's id.
+         * @description The picture's id.
          * @example w7c2xq5kt3mza
          */
         ResourceID: components["schemas"]["ID"];
@@ -1946,7 +1949,7 @@ export interface components {
          */
         RequestID: string;
         /**
-         * @description Where the new resource is.
+         * @description Where the picture's data is.
          * @example /api/v1/images/w7c2xq5kt3mza
          */
         Location: string;
@@ -2021,13 +2024,13 @@ export interface components {
          */
         RetryAfter: number;
         /**
-         * @description What is left of each limit, and the seconds for which that has to do; one more is let through after them
-         *     (draft-ietf-httpapi-ratelimit-headers-11).
-         * @example "address";r=29;t=20, "name";r=10;t=0
+         * @description What is left of each limit (`r`), and for how many seconds that has to do (`t`). After them one more is let
+         *     through (draft-ietf-httpapi-ratelimit-headers-11).
+         * @example "address";r=29;t=20, "name";r=10;t=60
          */
         RateLimit: string;
         /**
-         * @description The limits themselves: so many at once, all of which come back within the seconds that are given, evenly. What has no
+         * @description The limits themselves: so many at once (`q`), which come back evenly within so many seconds (`w`). What has no
          *     seconds does not come back by itself (draft-ietf-httpapi-ratelimit-headers-11).
          * @example "address";q=30;w=600, "name";q=10;w=600
          */
@@ -3120,7 +3123,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The resource's id.
+                 * @description The picture's id.
                  * @example w7c2xq5kt3mza
                  */
                 id: components["parameters"]["ResourceID"];
@@ -3210,7 +3213,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The resource's id.
+                 * @description The picture's id.
                  * @example w7c2xq5kt3mza
                  */
                 id: components["parameters"]["ResourceID"];
@@ -3252,7 +3255,7 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The resource's id.
+                 * @description The picture's id.
                  * @example w7c2xq5kt3mza
                  */
                 id: components["parameters"]["ResourceID"];
@@ -3358,7 +3361,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The resource's id.
+                 * @description The picture's id.
                  * @example w7c2xq5kt3mza
                  */
                 id: components["parameters"]["ResourceID"];
@@ -3428,7 +3431,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The resource's id.
+                 * @description The picture's id.
                  * @example w7c2xq5kt3mza
                  */
                 id: components["parameters"]["ResourceID"];

@@ -527,7 +527,7 @@ type APIKey struct {
 	// Example: 2026-11-23T10:00:00Z
 	CreatedAt Time `json:"created_at"`
 
-	// ExpiresAt When it stops to work; null for never.
+	// ExpiresAt When it stops working; null for never.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at"`
 
 	// ID An opaque id.
@@ -556,7 +556,7 @@ type APIKey struct {
 
 // APIKeyCreate A key to make.
 type APIKeyCreate struct {
-	// ExpiresAt When it stops to work, in the future; null or absent for never.
+	// ExpiresAt When it stops working, in the future; null or absent for never.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty"`
 
 	// Name What it is for.
@@ -586,7 +586,7 @@ type APIKeyWithSecret struct {
 	// Example: 2026-11-23T10:00:00Z
 	CreatedAt Time `json:"created_at"`
 
-	// ExpiresAt When it stops to work; null for never.
+	// ExpiresAt When it stops working; null for never.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at"`
 
 	// ID An opaque id.
@@ -779,7 +779,7 @@ type CheckStatus string
 
 // FieldError One thing that is wrong with the request.
 type FieldError struct {
-	// Code What is wrong; stable, and explained at `/problems/` and this code.
+	// Code What is wrong; stable, and explained at `/problems/{code}`.
 	//
 	// Example: maximum
 	Code string `json:"code"`
@@ -2222,10 +2222,12 @@ type ClientInterface interface {
 
 	// BulkUpdateImagesWithBody Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
-	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
-	// that the pictures are no longer there.
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is.
+	// One that is not there (or is not one's own) does not keep the others from being done. An API key needs
+	// `images:delete` to delete and `images:write` to change the visibility.
+	//
+	// With an `Idempotency-Key` whoever lost the reply gets it again, instead of hearing that the pictures are no
+	// longer there.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2234,10 +2236,12 @@ type ClientInterface interface {
 
 	// BulkUpdateImages Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
-	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
-	// that the pictures are no longer there.
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is.
+	// One that is not there (or is not one's own) does not keep the others from being done. An API key needs
+	// `images:delete` to delete and `images:write` to change the visibility.
+	//
+	// With an `Idempotency-Key` whoever lost the reply gets it again, instead of hearing that the pictures are no
+	// longer there.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2522,10 +2526,11 @@ type ClientInterface interface {
 
 	// GetFile Get a picture
 	//
-	// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
-	// the format: that of the original gives the original to the byte, another one the same picture in that format
-	// (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
-	// they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
+	// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is
+	// the picture's id and an extension, and the extension is the format: that of the original gives the original to
+	// the byte, another one the same picture in that format (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by
+	// `Accept`: AVIF or WebP where the client takes them and they are smaller, else the original or, of a HEIC or TIFF,
+	// a JPEG or PNG.
 	//
 	// The query shapes it, in this order: `page`, `crop`, `rotate`, `flip`, then `w` and `h` times `dpr` by `fit`, then
 	// `blur` and `background`. A variant is sRGB, upright, without metadata, and never enlarged unless `enlarge` says
@@ -2931,10 +2936,12 @@ func (c *Client) UploadImageWithBody(ctx context.Context, params *UploadImagePar
 
 // BulkUpdateImagesWithBody Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
-// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
-// that the pictures are no longer there.
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is.
+// One that is not there (or is not one's own) does not keep the others from being done. An API key needs
+// `images:delete` to delete and `images:write` to change the visibility.
+//
+// With an `Idempotency-Key` whoever lost the reply gets it again, instead of hearing that the pictures are no
+// longer there.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2953,10 +2960,12 @@ func (c *Client) BulkUpdateImagesWithBody(ctx context.Context, params *BulkUpdat
 
 // BulkUpdateImages Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
-// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
-// that the pictures are no longer there.
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is.
+// One that is not there (or is not one's own) does not keep the others from being done. An API key needs
+// `images:delete` to delete and `images:write` to change the visibility.
+//
+// With an `Idempotency-Key` whoever lost the reply gets it again, instead of hearing that the pictures are no
+// longer there.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3501,10 +3510,11 @@ func (c *Client) GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (
 
 // GetFile Get a picture
 //
-// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
-// the format: that of the original gives the original to the byte, another one the same picture in that format
-// (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
-// they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
+// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is
+// the picture's id and an extension, and the extension is the format: that of the original gives the original to
+// the byte, another one the same picture in that format (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by
+// `Accept`: AVIF or WebP where the client takes them and they are smaller, else the original or, of a HEIC or TIFF,
+// a JPEG or PNG.
 //
 // The query shapes it, in this order: `page`, `crop`, `rotate`, `flip`, then `w` and `h` times `dpr` by `fit`, then
 // `blur` and `background`. A variant is sRGB, upright, without metadata, and never enlarged unless `enlarge` says
@@ -6084,10 +6094,12 @@ type ClientWithResponsesInterface interface {
 
 	// BulkUpdateImagesWithBodyWithResponse Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
-	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
-	// that the pictures are no longer there.
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is.
+	// One that is not there (or is not one's own) does not keep the others from being done. An API key needs
+	// `images:delete` to delete and `images:write` to change the visibility.
+	//
+	// With an `Idempotency-Key` whoever lost the reply gets it again, instead of hearing that the pictures are no
+	// longer there.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6096,10 +6108,12 @@ type ClientWithResponsesInterface interface {
 
 	// BulkUpdateImagesWithResponse Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
-	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
-	// that the pictures are no longer there.
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is.
+	// One that is not there (or is not one's own) does not keep the others from being done. An API key needs
+	// `images:delete` to delete and `images:write` to change the visibility.
+	//
+	// With an `Idempotency-Key` whoever lost the reply gets it again, instead of hearing that the pictures are no
+	// longer there.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6406,10 +6420,11 @@ type ClientWithResponsesInterface interface {
 
 	// GetFileWithResponse Get a picture
 	//
-	// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
-	// the format: that of the original gives the original to the byte, another one the same picture in that format
-	// (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
-	// they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
+	// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is
+	// the picture's id and an extension, and the extension is the format: that of the original gives the original to
+	// the byte, another one the same picture in that format (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by
+	// `Accept`: AVIF or WebP where the client takes them and they are smaller, else the original or, of a HEIC or TIFF,
+	// a JPEG or PNG.
 	//
 	// The query shapes it, in this order: `page`, `crop`, `rotate`, `flip`, then `w` and `h` times `dpr` by `fit`, then
 	// `blur` and `background`. A variant is sRGB, upright, without metadata, and never enlarged unless `enlarge` says
@@ -14274,10 +14289,12 @@ func (c *ClientWithResponses) UploadImageWithBodyWithResponse(ctx context.Contex
 
 // BulkUpdateImagesWithBodyWithResponse Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
-// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
-// that the pictures are no longer there.
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is.
+// One that is not there (or is not one's own) does not keep the others from being done. An API key needs
+// `images:delete` to delete and `images:write` to change the visibility.
+//
+// With an `Idempotency-Key` whoever lost the reply gets it again, instead of hearing that the pictures are no
+// longer there.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14292,10 +14309,12 @@ func (c *ClientWithResponses) BulkUpdateImagesWithBodyWithResponse(ctx context.C
 
 // BulkUpdateImagesWithResponse Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
-// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
-// that the pictures are no longer there.
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is.
+// One that is not there (or is not one's own) does not keep the others from being done. An API key needs
+// `images:delete` to delete and `images:write` to change the visibility.
+//
+// With an `Idempotency-Key` whoever lost the reply gets it again, instead of hearing that the pictures are no
+// longer there.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14758,10 +14777,11 @@ func (c *ClientWithResponses) GetHealthWithResponse(ctx context.Context, reqEdit
 
 // GetFileWithResponse Get a picture
 //
-// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
-// the format: that of the original gives the original to the byte, another one the same picture in that format
-// (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
-// they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
+// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is
+// the picture's id and an extension, and the extension is the format: that of the original gives the original to
+// the byte, another one the same picture in that format (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by
+// `Accept`: AVIF or WebP where the client takes them and they are smaller, else the original or, of a HEIC or TIFF,
+// a JPEG or PNG.
 //
 // The query shapes it, in this order: `page`, `crop`, `rotate`, `flip`, then `w` and `h` times `dpr` by `fit`, then
 // `blur` and `background`. A variant is sRGB, upright, without metadata, and never enlarged unless `enlarge` says

@@ -549,13 +549,13 @@ type APIKey struct {
 	// Example: 2026-11-23T10:05:00Z
 	LastUsedAt nullable.Nullable[time.Time] `json:"last_used_at"`
 
-	// ExpiresAt When it stops to work; null for never.
+	// ExpiresAt When it stops working; null for never.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at"`
 }
 
 // APIKeyCreate A key to make.
 type APIKeyCreate struct {
-	// ExpiresAt When it stops to work, in the future; null or absent for never.
+	// ExpiresAt When it stops working, in the future; null or absent for never.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty"`
 
 	// Name What it is for.
@@ -613,7 +613,7 @@ type APIKeyWithSecret struct {
 	// Example: 2026-11-23T10:05:00Z
 	LastUsedAt nullable.Nullable[time.Time] `json:"last_used_at"`
 
-	// ExpiresAt When it stops to work; null for never.
+	// ExpiresAt When it stops working; null for never.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at"`
 }
 
@@ -793,7 +793,7 @@ type FieldError struct {
 	// Example: limit
 	Parameter *string `json:"parameter,omitempty"`
 
-	// Code What is wrong; stable, and explained at `/problems/` and this code.
+	// Code What is wrong; stable, and explained at `/problems/{code}`.
 	//
 	// Example: maximum
 	Code string `json:"code"`
