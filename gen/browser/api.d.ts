@@ -1873,7 +1873,7 @@ export interface components {
          * @description The picture's id.
          * @example w7c2xq5kt3mza
          */
-        ResourceID: components["schemas"]["ID"];
+        ImageID: components["schemas"]["ID"];
         /**
          * @description The session's id.
          * @example r5m2c7qxe3w6y
@@ -1952,7 +1952,7 @@ export interface components {
          * @description Where the picture's data is.
          * @example /api/v1/images/w7c2xq5kt3mza
          */
-        Location: string;
+        ImageLocation: string;
         /**
          * @description Where the account is, for whoever signs in to it.
          * @example /api/v1/account
@@ -2975,7 +2975,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestID"];
-                    Location: components["headers"]["Location"];
+                    Location: components["headers"]["ImageLocation"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
@@ -3126,7 +3126,7 @@ export interface operations {
                  * @description The picture's id.
                  * @example w7c2xq5kt3mza
                  */
-                id: components["parameters"]["ResourceID"];
+                id: components["parameters"]["ImageID"];
             };
             cookie?: never;
         };
@@ -3216,7 +3216,7 @@ export interface operations {
                  * @description The picture's id.
                  * @example w7c2xq5kt3mza
                  */
-                id: components["parameters"]["ResourceID"];
+                id: components["parameters"]["ImageID"];
             };
             cookie?: never;
         };
@@ -3258,7 +3258,7 @@ export interface operations {
                  * @description The picture's id.
                  * @example w7c2xq5kt3mza
                  */
-                id: components["parameters"]["ResourceID"];
+                id: components["parameters"]["ImageID"];
             };
             cookie?: never;
         };
@@ -3364,7 +3364,7 @@ export interface operations {
                  * @description The picture's id.
                  * @example w7c2xq5kt3mza
                  */
-                id: components["parameters"]["ResourceID"];
+                id: components["parameters"]["ImageID"];
             };
             cookie?: never;
         };
@@ -3434,7 +3434,7 @@ export interface operations {
                  * @description The picture's id.
                  * @example w7c2xq5kt3mza
                  */
-                id: components["parameters"]["ResourceID"];
+                id: components["parameters"]["ImageID"];
             };
             cookie?: never;
         };
@@ -3774,7 +3774,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestID"];
-                    Location: components["headers"]["Location"];
+                    Location: components["headers"]["ImageLocation"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };

@@ -1554,13 +1554,13 @@ type IfMatch = string
 // IfNoneMatch defines model for IfNoneMatch.
 type IfNoneMatch = string
 
-// Limit defines model for Limit.
-type Limit = int32
-
-// ResourceID An opaque id.
+// ImageID An opaque id.
 //
 // Example: w7c2xq5kt3mza
-type ResourceID = ID
+type ImageID = ID
+
+// Limit defines model for Limit.
+type Limit = int32
 
 // SessionCursor defines model for SessionCursor.
 type SessionCursor = string
@@ -2254,7 +2254,7 @@ type ClientInterface interface {
 	// removed with the last picture that shares them. Somebody else's picture is not found.
 	//
 	// Corresponds with DELETE /api/v1/images/{id} (the `DeleteImage` operationId).
-	DeleteImage(ctx context.Context, id ResourceID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteImage(ctx context.Context, id ImageID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetImage Show a picture's data
 	//
@@ -2263,7 +2263,7 @@ type ClientInterface interface {
 	// deleted one answers 410.
 	//
 	// Corresponds with GET /api/v1/images/{id} (the `GetImage` operationId).
-	GetImage(ctx context.Context, id ResourceID, params *GetImageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetImage(ctx context.Context, id ImageID, params *GetImageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateImageWithBody Change a picture's data
 	//
@@ -2274,7 +2274,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-	UpdateImageWithBody(ctx context.Context, id ResourceID, params *UpdateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateImageWithBody(ctx context.Context, id ImageID, params *UpdateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateImage Change a picture's data
 	//
@@ -2285,7 +2285,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-	UpdateImage(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateImage(ctx context.Context, id ImageID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateImageWithApplicationMergePatchPlusJSONBody Change a picture's data
 	//
@@ -2296,7 +2296,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
 	// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-	UpdateImageWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateImageWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ImageID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateImageLinkWithBody Get a link that opens a picture for a while
 	//
@@ -2307,7 +2307,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
-	CreateImageLinkWithBody(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateImageLinkWithBody(ctx context.Context, id ImageID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateImageLink Get a link that opens a picture for a while
 	//
@@ -2318,7 +2318,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
-	CreateImageLink(ctx context.Context, id ResourceID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateImageLink(ctx context.Context, id ImageID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateImageVariantsWithBody Get links to a picture's variants
 	//
@@ -2337,7 +2337,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
-	CreateImageVariantsWithBody(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateImageVariantsWithBody(ctx context.Context, id ImageID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateImageVariants Get links to a picture's variants
 	//
@@ -2356,7 +2356,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
-	CreateImageVariants(ctx context.Context, id ResourceID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateImageVariants(ctx context.Context, id ImageID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetInstance What this instance allows
 	//
@@ -2988,7 +2988,7 @@ func (c *Client) BulkUpdateImages(ctx context.Context, params *BulkUpdateImagesP
 // removed with the last picture that shares them. Somebody else's picture is not found.
 //
 // Corresponds with DELETE /api/v1/images/{id} (the `DeleteImage` operationId).
-func (c *Client) DeleteImage(ctx context.Context, id ResourceID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeleteImage(ctx context.Context, id ImageID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteImageRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -3007,7 +3007,7 @@ func (c *Client) DeleteImage(ctx context.Context, id ResourceID, params *DeleteI
 // deleted one answers 410.
 //
 // Corresponds with GET /api/v1/images/{id} (the `GetImage` operationId).
-func (c *Client) GetImage(ctx context.Context, id ResourceID, params *GetImageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetImage(ctx context.Context, id ImageID, params *GetImageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetImageRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -3028,7 +3028,7 @@ func (c *Client) GetImage(ctx context.Context, id ResourceID, params *GetImagePa
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-func (c *Client) UpdateImageWithBody(ctx context.Context, id ResourceID, params *UpdateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateImageWithBody(ctx context.Context, id ImageID, params *UpdateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateImageRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
@@ -3049,7 +3049,7 @@ func (c *Client) UpdateImageWithBody(ctx context.Context, id ResourceID, params 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-func (c *Client) UpdateImage(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateImage(ctx context.Context, id ImageID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateImageRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -3070,7 +3070,7 @@ func (c *Client) UpdateImage(ctx context.Context, id ResourceID, params *UpdateI
 // Takes a body of the `application/merge-patch+json` content type.
 //
 // Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-func (c *Client) UpdateImageWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateImageWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ImageID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateImageRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -3091,7 +3091,7 @@ func (c *Client) UpdateImageWithApplicationMergePatchPlusJSONBody(ctx context.Co
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
-func (c *Client) CreateImageLinkWithBody(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) CreateImageLinkWithBody(ctx context.Context, id ImageID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateImageLinkRequestWithBody(c.Server, id, contentType, body)
 	if err != nil {
 		return nil, err
@@ -3112,7 +3112,7 @@ func (c *Client) CreateImageLinkWithBody(ctx context.Context, id ResourceID, con
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
-func (c *Client) CreateImageLink(ctx context.Context, id ResourceID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) CreateImageLink(ctx context.Context, id ImageID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateImageLinkRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
@@ -3141,7 +3141,7 @@ func (c *Client) CreateImageLink(ctx context.Context, id ResourceID, body Create
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
-func (c *Client) CreateImageVariantsWithBody(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) CreateImageVariantsWithBody(ctx context.Context, id ImageID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateImageVariantsRequestWithBody(c.Server, id, contentType, body)
 	if err != nil {
 		return nil, err
@@ -3170,7 +3170,7 @@ func (c *Client) CreateImageVariantsWithBody(ctx context.Context, id ResourceID,
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
-func (c *Client) CreateImageVariants(ctx context.Context, id ResourceID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) CreateImageVariants(ctx context.Context, id ImageID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateImageVariantsRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
@@ -4545,7 +4545,7 @@ func NewBulkUpdateImagesRequestWithBody(server string, params *BulkUpdateImagesP
 }
 
 // NewDeleteImageRequest constructs an http.Request for the DeleteImage method
-func NewDeleteImageRequest(server string, id ResourceID, params *DeleteImageParams) (*http.Request, error) {
+func NewDeleteImageRequest(server string, id ImageID, params *DeleteImageParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4594,7 +4594,7 @@ func NewDeleteImageRequest(server string, id ResourceID, params *DeleteImagePara
 }
 
 // NewGetImageRequest constructs an http.Request for the GetImage method
-func NewGetImageRequest(server string, id ResourceID, params *GetImageParams) (*http.Request, error) {
+func NewGetImageRequest(server string, id ImageID, params *GetImageParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4643,7 +4643,7 @@ func NewGetImageRequest(server string, id ResourceID, params *GetImageParams) (*
 }
 
 // NewUpdateImageRequest calls the generic UpdateImage builder with application/json body
-func NewUpdateImageRequest(server string, id ResourceID, params *UpdateImageParams, body UpdateImageJSONRequestBody) (*http.Request, error) {
+func NewUpdateImageRequest(server string, id ImageID, params *UpdateImageParams, body UpdateImageJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -4654,7 +4654,7 @@ func NewUpdateImageRequest(server string, id ResourceID, params *UpdateImagePara
 }
 
 // NewUpdateImageRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateImage builder with application/merge-patch+json body
-func NewUpdateImageRequestWithApplicationMergePatchPlusJSONBody(server string, id ResourceID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+func NewUpdateImageRequestWithApplicationMergePatchPlusJSONBody(server string, id ImageID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -4665,7 +4665,7 @@ func NewUpdateImageRequestWithApplicationMergePatchPlusJSONBody(server string, i
 }
 
 // NewUpdateImageRequestWithBody constructs an http.Request for the UpdateImage method, with any body, and a specified content type
-func NewUpdateImageRequestWithBody(server string, id ResourceID, params *UpdateImageParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdateImageRequestWithBody(server string, id ImageID, params *UpdateImageParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4716,7 +4716,7 @@ func NewUpdateImageRequestWithBody(server string, id ResourceID, params *UpdateI
 }
 
 // NewCreateImageLinkRequest calls the generic CreateImageLink builder with application/json body
-func NewCreateImageLinkRequest(server string, id ResourceID, body CreateImageLinkJSONRequestBody) (*http.Request, error) {
+func NewCreateImageLinkRequest(server string, id ImageID, body CreateImageLinkJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -4727,7 +4727,7 @@ func NewCreateImageLinkRequest(server string, id ResourceID, body CreateImageLin
 }
 
 // NewCreateImageLinkRequestWithBody constructs an http.Request for the CreateImageLink method, with any body, and a specified content type
-func NewCreateImageLinkRequestWithBody(server string, id ResourceID, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateImageLinkRequestWithBody(server string, id ImageID, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4763,7 +4763,7 @@ func NewCreateImageLinkRequestWithBody(server string, id ResourceID, contentType
 }
 
 // NewCreateImageVariantsRequest calls the generic CreateImageVariants builder with application/json body
-func NewCreateImageVariantsRequest(server string, id ResourceID, body CreateImageVariantsJSONRequestBody) (*http.Request, error) {
+func NewCreateImageVariantsRequest(server string, id ImageID, body CreateImageVariantsJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -4774,7 +4774,7 @@ func NewCreateImageVariantsRequest(server string, id ResourceID, body CreateImag
 }
 
 // NewCreateImageVariantsRequestWithBody constructs an http.Request for the CreateImageVariants method, with any body, and a specified content type
-func NewCreateImageVariantsRequestWithBody(server string, id ResourceID, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateImageVariantsRequestWithBody(server string, id ImageID, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -6128,7 +6128,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api/v1/images/{id} (the `DeleteImage` operationId).
-	DeleteImageWithResponse(ctx context.Context, id ResourceID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*DeleteImageResponse, error)
+	DeleteImageWithResponse(ctx context.Context, id ImageID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*DeleteImageResponse, error)
 
 	// GetImageWithResponse Show a picture's data
 	//
@@ -6139,7 +6139,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/images/{id} (the `GetImage` operationId).
-	GetImageWithResponse(ctx context.Context, id ResourceID, params *GetImageParams, reqEditors ...RequestEditorFn) (*GetImageResponse, error)
+	GetImageWithResponse(ctx context.Context, id ImageID, params *GetImageParams, reqEditors ...RequestEditorFn) (*GetImageResponse, error)
 
 	// UpdateImageWithBodyWithResponse Change a picture's data
 	//
@@ -6150,7 +6150,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-	UpdateImageWithBodyWithResponse(ctx context.Context, id ResourceID, params *UpdateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error)
+	UpdateImageWithBodyWithResponse(ctx context.Context, id ImageID, params *UpdateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error)
 
 	// UpdateImageWithResponse Change a picture's data
 	//
@@ -6161,7 +6161,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-	UpdateImageWithResponse(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error)
+	UpdateImageWithResponse(ctx context.Context, id ImageID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error)
 
 	// UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse Change a picture's data
 	//
@@ -6172,7 +6172,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-	UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error)
+	UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ImageID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error)
 
 	// CreateImageLinkWithBodyWithResponse Get a link that opens a picture for a while
 	//
@@ -6183,7 +6183,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
-	CreateImageLinkWithBodyWithResponse(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error)
+	CreateImageLinkWithBodyWithResponse(ctx context.Context, id ImageID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error)
 
 	// CreateImageLinkWithResponse Get a link that opens a picture for a while
 	//
@@ -6194,7 +6194,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
-	CreateImageLinkWithResponse(ctx context.Context, id ResourceID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error)
+	CreateImageLinkWithResponse(ctx context.Context, id ImageID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error)
 
 	// CreateImageVariantsWithBodyWithResponse Get links to a picture's variants
 	//
@@ -6213,7 +6213,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
-	CreateImageVariantsWithBodyWithResponse(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error)
+	CreateImageVariantsWithBodyWithResponse(ctx context.Context, id ImageID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error)
 
 	// CreateImageVariantsWithResponse Get links to a picture's variants
 	//
@@ -6232,7 +6232,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
-	CreateImageVariantsWithResponse(ctx context.Context, id ResourceID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error)
+	CreateImageVariantsWithResponse(ctx context.Context, id ImageID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error)
 
 	// GetInstanceWithResponse What this instance allows
 	//
@@ -14335,7 +14335,7 @@ func (c *ClientWithResponses) BulkUpdateImagesWithResponse(ctx context.Context, 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api/v1/images/{id} (the `DeleteImage` operationId).
-func (c *ClientWithResponses) DeleteImageWithResponse(ctx context.Context, id ResourceID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*DeleteImageResponse, error) {
+func (c *ClientWithResponses) DeleteImageWithResponse(ctx context.Context, id ImageID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*DeleteImageResponse, error) {
 	rsp, err := c.DeleteImage(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -14352,7 +14352,7 @@ func (c *ClientWithResponses) DeleteImageWithResponse(ctx context.Context, id Re
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/images/{id} (the `GetImage` operationId).
-func (c *ClientWithResponses) GetImageWithResponse(ctx context.Context, id ResourceID, params *GetImageParams, reqEditors ...RequestEditorFn) (*GetImageResponse, error) {
+func (c *ClientWithResponses) GetImageWithResponse(ctx context.Context, id ImageID, params *GetImageParams, reqEditors ...RequestEditorFn) (*GetImageResponse, error) {
 	rsp, err := c.GetImage(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -14369,7 +14369,7 @@ func (c *ClientWithResponses) GetImageWithResponse(ctx context.Context, id Resou
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-func (c *ClientWithResponses) UpdateImageWithBodyWithResponse(ctx context.Context, id ResourceID, params *UpdateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error) {
+func (c *ClientWithResponses) UpdateImageWithBodyWithResponse(ctx context.Context, id ImageID, params *UpdateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error) {
 	rsp, err := c.UpdateImageWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -14386,7 +14386,7 @@ func (c *ClientWithResponses) UpdateImageWithBodyWithResponse(ctx context.Contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-func (c *ClientWithResponses) UpdateImageWithResponse(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error) {
+func (c *ClientWithResponses) UpdateImageWithResponse(ctx context.Context, id ImageID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error) {
 	rsp, err := c.UpdateImage(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -14403,7 +14403,7 @@ func (c *ClientWithResponses) UpdateImageWithResponse(ctx context.Context, id Re
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-func (c *ClientWithResponses) UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error) {
+func (c *ClientWithResponses) UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ImageID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error) {
 	rsp, err := c.UpdateImageWithApplicationMergePatchPlusJSONBody(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -14420,7 +14420,7 @@ func (c *ClientWithResponses) UpdateImageWithApplicationMergePatchPlusJSONBodyWi
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
-func (c *ClientWithResponses) CreateImageLinkWithBodyWithResponse(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error) {
+func (c *ClientWithResponses) CreateImageLinkWithBodyWithResponse(ctx context.Context, id ImageID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error) {
 	rsp, err := c.CreateImageLinkWithBody(ctx, id, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -14437,7 +14437,7 @@ func (c *ClientWithResponses) CreateImageLinkWithBodyWithResponse(ctx context.Co
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
-func (c *ClientWithResponses) CreateImageLinkWithResponse(ctx context.Context, id ResourceID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error) {
+func (c *ClientWithResponses) CreateImageLinkWithResponse(ctx context.Context, id ImageID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error) {
 	rsp, err := c.CreateImageLink(ctx, id, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -14462,7 +14462,7 @@ func (c *ClientWithResponses) CreateImageLinkWithResponse(ctx context.Context, i
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
-func (c *ClientWithResponses) CreateImageVariantsWithBodyWithResponse(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error) {
+func (c *ClientWithResponses) CreateImageVariantsWithBodyWithResponse(ctx context.Context, id ImageID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error) {
 	rsp, err := c.CreateImageVariantsWithBody(ctx, id, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -14487,7 +14487,7 @@ func (c *ClientWithResponses) CreateImageVariantsWithBodyWithResponse(ctx contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
-func (c *ClientWithResponses) CreateImageVariantsWithResponse(ctx context.Context, id ResourceID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error) {
+func (c *ClientWithResponses) CreateImageVariantsWithResponse(ctx context.Context, id ImageID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error) {
 	rsp, err := c.CreateImageVariants(ctx, id, body, reqEditors...)
 	if err != nil {
 		return nil, err
