@@ -27,7 +27,8 @@ ARGS ?=
 BENCH ?= ./internal/bench
 scripts := deploy/k8s/apply deploy/release/binary deploy/release/image deploy/release/index deploy/release/login \
   deploy/release/notes deploy/release/publish deploy/server/deploy deploy/server/update nginx/start nginx/compress \
-  .tools/openapi-generator/run $(wildcard api/clients/*/generate api/clients/*/story) static/integrations/curl.sh static/integrations/screenshot.sh static/integrations/typora.sh
+  .tools/openapi-generator/run $(wildcard api/clients/*/generate api/clients/*/story) \
+  static/integrations/curl.sh static/integrations/screenshot.sh static/integrations/typora.sh
 CRASH_ROUNDS ?= 20
 # The generated clients: a folder of api/clients each.
 LANGUAGES ?= $(notdir $(patsubst %/generate,%,$(wildcard api/clients/*/generate)))
@@ -69,7 +70,7 @@ test-crash: ## kill -9 in the middle of uploads, CRASH_ROUNDS times
 	  go test -run Crash -count 1 -timeout 30m -v $(ARGS) ./internal/app/...
 
 .PHONY: contract
-contract: lint-contract ## the contract: generated files current, valid, kept by every request and reply of the tests, and by conformance
+contract: lint-contract ## the contract: generated files current, valid, kept to by every exchange of the tests, and conformance
 	@.ci/setup dev
 	@.ci/generated
 	@PKGS='./api/... ./internal/httpapi/...' RACE= .ci/test
@@ -85,11 +86,11 @@ breaking: ## what in the contract would break programs written for the last rele
 	@.ci/breaking
 
 .PHONY: contract-changes
-contract-changes: ## what changed in the contract since then, as text for CHANGELOG.md
+contract-changes: ## what changed in the contract since the last release, as text for CHANGELOG.md
 	@.ci/breaking changelog
 
 .PHONY: test-clients
-test-clients: ## every client (see clients), compiled and used against a real instance
+test-clients: ## every client (see clients), compiled and used against a real instance (LANGUAGES=go for some)
 	@.ci/setup clients
 	@$(go_build)
 	@go run ./internal/clienttest -kadr bin/kadr $(LANGUAGES)

@@ -297,10 +297,12 @@ export interface paths {
         put?: never;
         /**
          * Delete many pictures, or change their visibility
-         * @description Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
-         *     that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-         *     `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
-         *     that the pictures are no longer there.
+         * @description Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is.
+         *     One that is not there (or is not one's own) does not keep the others from being done. An API key needs
+         *     `images:delete` to delete and `images:write` to change the visibility.
+         *
+         *     With an `Idempotency-Key` whoever lost the reply gets it again, instead of hearing that the pictures are no
+         *     longer there.
          */
         post: operations["bulkUpdateImages"];
         delete?: never;
@@ -510,10 +512,11 @@ export interface paths {
         };
         /**
          * Get a picture
-         * @description The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
-         *     the format: that of the original gives the original to the byte, another one the same picture in that format
-         *     (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
-         *     they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
+         * @description The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is
+         *     the picture's id and an extension, and the extension is the format: that of the original gives the original to
+         *     the byte, another one the same picture in that format (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by
+         *     `Accept`: AVIF or WebP where the client takes them and they are smaller, else the original or, of a HEIC or TIFF,
+         *     a JPEG or PNG.
          *
          *     The query shapes it, in this order: `page`, `crop`, `rotate`, `flip`, then `w` and `h` times `dpr` by `fit`, then
          *     `blur` and `background`. A variant is sRGB, upright, without metadata, and never enlarged unless `enlarge` says
@@ -909,7 +912,7 @@ export interface components {
             last_used_at: string | null;
             /**
              * Format: date-time
-             * @description When it stops to work; null for never.
+             * @description When it stops working; null for never.
              * @example null
              */
             expires_at: string | null;
@@ -943,7 +946,7 @@ export interface components {
             last_used_at: string | null;
             /**
              * Format: date-time
-             * @description When it stops to work; null for never.
+             * @description When it stops working; null for never.
              * @example null
              */
             expires_at: string | null;
@@ -959,7 +962,7 @@ export interface components {
             scopes: components["schemas"]["Scope"][];
             /**
              * Format: date-time
-             * @description When it stops to work, in the future; null or absent for never.
+             * @description When it stops working, in the future; null or absent for never.
              * @example null
              */
             expires_at?: string | null;
@@ -1513,7 +1516,7 @@ export interface components {
              */
             parameter?: string;
             /**
-             * @description What is wrong; stable, and explained at `/problems/` and this code.
+             * @description What is wrong; stable, and explained at `/problems/{code}`.
              * @example maximum
              */
             code: string;
@@ -1870,10 +1873,10 @@ export interface components {
     };
     parameters: {
         /**
-         * @description The resource's id.
+         * @description The picture's id.
          * @example w7c2xq5kt3mza
          */
-        ResourceID: components["schemas"]["ID"];
+        ImageID: components["schemas"]["ID"];
         /**
          * @description The session's id.
          * @example r5m2c7qxe3w6y
@@ -1949,10 +1952,10 @@ export interface components {
          */
         RequestID: string;
         /**
-         * @description Where the new resource is.
+         * @description Where the picture's data is.
          * @example /api/v1/images/w7c2xq5kt3mza
          */
-        Location: string;
+        ImageLocation: string;
         /**
          * @description Where the account is, for whoever signs in to it.
          * @example /api/v1/account
@@ -2024,13 +2027,13 @@ export interface components {
          */
         RetryAfter: number;
         /**
-         * @description What is left of each limit, and the seconds for which that has to do; one more is let through after them
-         *     (draft-ietf-httpapi-ratelimit-headers-11).
-         * @example "address";r=29;t=20, "name";r=10;t=0
+         * @description What is left of each limit (`r`), and for how many seconds that has to do (`t`). After them one more is let
+         *     through (draft-ietf-httpapi-ratelimit-headers-11).
+         * @example "address";r=29;t=20, "name";r=10;t=60
          */
         RateLimit: string;
         /**
-         * @description The limits themselves: so many at once, all of which come back within the seconds that are given, evenly. What has no
+         * @description The limits themselves: so many at once (`q`), which come back evenly within so many seconds (`w`). What has no
          *     seconds does not come back by itself (draft-ietf-httpapi-ratelimit-headers-11).
          * @example "address";q=30;w=600, "name";q=10;w=600
          */
@@ -2975,7 +2978,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestID"];
-                    Location: components["headers"]["Location"];
+                    Location: components["headers"]["ImageLocation"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
@@ -3123,10 +3126,10 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The resource's id.
+                 * @description The picture's id.
                  * @example w7c2xq5kt3mza
                  */
-                id: components["parameters"]["ResourceID"];
+                id: components["parameters"]["ImageID"];
             };
             cookie?: never;
         };
@@ -3213,10 +3216,10 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The resource's id.
+                 * @description The picture's id.
                  * @example w7c2xq5kt3mza
                  */
-                id: components["parameters"]["ResourceID"];
+                id: components["parameters"]["ImageID"];
             };
             cookie?: never;
         };
@@ -3255,10 +3258,10 @@ export interface operations {
             };
             path: {
                 /**
-                 * @description The resource's id.
+                 * @description The picture's id.
                  * @example w7c2xq5kt3mza
                  */
-                id: components["parameters"]["ResourceID"];
+                id: components["parameters"]["ImageID"];
             };
             cookie?: never;
         };
@@ -3361,10 +3364,10 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The resource's id.
+                 * @description The picture's id.
                  * @example w7c2xq5kt3mza
                  */
-                id: components["parameters"]["ResourceID"];
+                id: components["parameters"]["ImageID"];
             };
             cookie?: never;
         };
@@ -3431,10 +3434,10 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description The resource's id.
+                 * @description The picture's id.
                  * @example w7c2xq5kt3mza
                  */
-                id: components["parameters"]["ResourceID"];
+                id: components["parameters"]["ImageID"];
             };
             cookie?: never;
         };
@@ -3774,7 +3777,7 @@ export interface operations {
             201: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestID"];
-                    Location: components["headers"]["Location"];
+                    Location: components["headers"]["ImageLocation"];
                     ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };

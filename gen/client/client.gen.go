@@ -527,7 +527,7 @@ type APIKey struct {
 	// Example: 2026-11-23T10:00:00Z
 	CreatedAt Time `json:"created_at"`
 
-	// ExpiresAt When it stops to work; null for never.
+	// ExpiresAt When it stops working; null for never.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at"`
 
 	// ID An opaque id.
@@ -556,7 +556,7 @@ type APIKey struct {
 
 // APIKeyCreate A key to make.
 type APIKeyCreate struct {
-	// ExpiresAt When it stops to work, in the future; null or absent for never.
+	// ExpiresAt When it stops working, in the future; null or absent for never.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty"`
 
 	// Name What it is for.
@@ -586,7 +586,7 @@ type APIKeyWithSecret struct {
 	// Example: 2026-11-23T10:00:00Z
 	CreatedAt Time `json:"created_at"`
 
-	// ExpiresAt When it stops to work; null for never.
+	// ExpiresAt When it stops working; null for never.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at"`
 
 	// ID An opaque id.
@@ -779,7 +779,7 @@ type CheckStatus string
 
 // FieldError One thing that is wrong with the request.
 type FieldError struct {
-	// Code What is wrong; stable, and explained at `/problems/` and this code.
+	// Code What is wrong; stable, and explained at `/problems/{code}`.
 	//
 	// Example: maximum
 	Code string `json:"code"`
@@ -1554,13 +1554,13 @@ type IfMatch = string
 // IfNoneMatch defines model for IfNoneMatch.
 type IfNoneMatch = string
 
-// Limit defines model for Limit.
-type Limit = int32
-
-// ResourceID An opaque id.
+// ImageID An opaque id.
 //
 // Example: w7c2xq5kt3mza
-type ResourceID = ID
+type ImageID = ID
+
+// Limit defines model for Limit.
+type Limit = int32
 
 // SessionCursor defines model for SessionCursor.
 type SessionCursor = string
@@ -2222,10 +2222,12 @@ type ClientInterface interface {
 
 	// BulkUpdateImagesWithBody Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
-	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
-	// that the pictures are no longer there.
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is.
+	// One that is not there (or is not one's own) does not keep the others from being done. An API key needs
+	// `images:delete` to delete and `images:write` to change the visibility.
+	//
+	// With an `Idempotency-Key` whoever lost the reply gets it again, instead of hearing that the pictures are no
+	// longer there.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2234,10 +2236,12 @@ type ClientInterface interface {
 
 	// BulkUpdateImages Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
-	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
-	// that the pictures are no longer there.
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is.
+	// One that is not there (or is not one's own) does not keep the others from being done. An API key needs
+	// `images:delete` to delete and `images:write` to change the visibility.
+	//
+	// With an `Idempotency-Key` whoever lost the reply gets it again, instead of hearing that the pictures are no
+	// longer there.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2250,7 +2254,7 @@ type ClientInterface interface {
 	// removed with the last picture that shares them. Somebody else's picture is not found.
 	//
 	// Corresponds with DELETE /api/v1/images/{id} (the `DeleteImage` operationId).
-	DeleteImage(ctx context.Context, id ResourceID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	DeleteImage(ctx context.Context, id ImageID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetImage Show a picture's data
 	//
@@ -2259,7 +2263,7 @@ type ClientInterface interface {
 	// deleted one answers 410.
 	//
 	// Corresponds with GET /api/v1/images/{id} (the `GetImage` operationId).
-	GetImage(ctx context.Context, id ResourceID, params *GetImageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetImage(ctx context.Context, id ImageID, params *GetImageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateImageWithBody Change a picture's data
 	//
@@ -2270,7 +2274,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-	UpdateImageWithBody(ctx context.Context, id ResourceID, params *UpdateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateImageWithBody(ctx context.Context, id ImageID, params *UpdateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateImage Change a picture's data
 	//
@@ -2281,7 +2285,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-	UpdateImage(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateImage(ctx context.Context, id ImageID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateImageWithApplicationMergePatchPlusJSONBody Change a picture's data
 	//
@@ -2292,7 +2296,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/merge-patch+json` content type.
 	//
 	// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-	UpdateImageWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	UpdateImageWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ImageID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateImageLinkWithBody Get a link that opens a picture for a while
 	//
@@ -2303,7 +2307,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
-	CreateImageLinkWithBody(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateImageLinkWithBody(ctx context.Context, id ImageID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateImageLink Get a link that opens a picture for a while
 	//
@@ -2314,7 +2318,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
-	CreateImageLink(ctx context.Context, id ResourceID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateImageLink(ctx context.Context, id ImageID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateImageVariantsWithBody Get links to a picture's variants
 	//
@@ -2333,7 +2337,7 @@ type ClientInterface interface {
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
-	CreateImageVariantsWithBody(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateImageVariantsWithBody(ctx context.Context, id ImageID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateImageVariants Get links to a picture's variants
 	//
@@ -2352,7 +2356,7 @@ type ClientInterface interface {
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
-	CreateImageVariants(ctx context.Context, id ResourceID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+	CreateImageVariants(ctx context.Context, id ImageID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetInstance What this instance allows
 	//
@@ -2528,10 +2532,11 @@ type ClientInterface interface {
 
 	// GetFile Get a picture
 	//
-	// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
-	// the format: that of the original gives the original to the byte, another one the same picture in that format
-	// (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
-	// they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
+	// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is
+	// the picture's id and an extension, and the extension is the format: that of the original gives the original to
+	// the byte, another one the same picture in that format (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by
+	// `Accept`: AVIF or WebP where the client takes them and they are smaller, else the original or, of a HEIC or TIFF,
+	// a JPEG or PNG.
 	//
 	// The query shapes it, in this order: `page`, `crop`, `rotate`, `flip`, then `w` and `h` times `dpr` by `fit`, then
 	// `blur` and `background`. A variant is sRGB, upright, without metadata, and never enlarged unless `enlarge` says
@@ -2937,10 +2942,12 @@ func (c *Client) UploadImageWithBody(ctx context.Context, params *UploadImagePar
 
 // BulkUpdateImagesWithBody Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
-// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
-// that the pictures are no longer there.
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is.
+// One that is not there (or is not one's own) does not keep the others from being done. An API key needs
+// `images:delete` to delete and `images:write` to change the visibility.
+//
+// With an `Idempotency-Key` whoever lost the reply gets it again, instead of hearing that the pictures are no
+// longer there.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2959,10 +2966,12 @@ func (c *Client) BulkUpdateImagesWithBody(ctx context.Context, params *BulkUpdat
 
 // BulkUpdateImages Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
-// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
-// that the pictures are no longer there.
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is.
+// One that is not there (or is not one's own) does not keep the others from being done. An API key needs
+// `images:delete` to delete and `images:write` to change the visibility.
+//
+// With an `Idempotency-Key` whoever lost the reply gets it again, instead of hearing that the pictures are no
+// longer there.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2985,7 +2994,7 @@ func (c *Client) BulkUpdateImages(ctx context.Context, params *BulkUpdateImagesP
 // removed with the last picture that shares them. Somebody else's picture is not found.
 //
 // Corresponds with DELETE /api/v1/images/{id} (the `DeleteImage` operationId).
-func (c *Client) DeleteImage(ctx context.Context, id ResourceID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) DeleteImage(ctx context.Context, id ImageID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteImageRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -3004,7 +3013,7 @@ func (c *Client) DeleteImage(ctx context.Context, id ResourceID, params *DeleteI
 // deleted one answers 410.
 //
 // Corresponds with GET /api/v1/images/{id} (the `GetImage` operationId).
-func (c *Client) GetImage(ctx context.Context, id ResourceID, params *GetImageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) GetImage(ctx context.Context, id ImageID, params *GetImageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetImageRequest(c.Server, id, params)
 	if err != nil {
 		return nil, err
@@ -3025,7 +3034,7 @@ func (c *Client) GetImage(ctx context.Context, id ResourceID, params *GetImagePa
 // Takes any type of body and a specified content type.
 //
 // Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-func (c *Client) UpdateImageWithBody(ctx context.Context, id ResourceID, params *UpdateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateImageWithBody(ctx context.Context, id ImageID, params *UpdateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateImageRequestWithBody(c.Server, id, params, contentType, body)
 	if err != nil {
 		return nil, err
@@ -3046,7 +3055,7 @@ func (c *Client) UpdateImageWithBody(ctx context.Context, id ResourceID, params 
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-func (c *Client) UpdateImage(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateImage(ctx context.Context, id ImageID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateImageRequest(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -3067,7 +3076,7 @@ func (c *Client) UpdateImage(ctx context.Context, id ResourceID, params *UpdateI
 // Takes a body of the `application/merge-patch+json` content type.
 //
 // Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-func (c *Client) UpdateImageWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) UpdateImageWithApplicationMergePatchPlusJSONBody(ctx context.Context, id ImageID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewUpdateImageRequestWithApplicationMergePatchPlusJSONBody(c.Server, id, params, body)
 	if err != nil {
 		return nil, err
@@ -3088,7 +3097,7 @@ func (c *Client) UpdateImageWithApplicationMergePatchPlusJSONBody(ctx context.Co
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
-func (c *Client) CreateImageLinkWithBody(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) CreateImageLinkWithBody(ctx context.Context, id ImageID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateImageLinkRequestWithBody(c.Server, id, contentType, body)
 	if err != nil {
 		return nil, err
@@ -3109,7 +3118,7 @@ func (c *Client) CreateImageLinkWithBody(ctx context.Context, id ResourceID, con
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
-func (c *Client) CreateImageLink(ctx context.Context, id ResourceID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) CreateImageLink(ctx context.Context, id ImageID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateImageLinkRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
@@ -3138,7 +3147,7 @@ func (c *Client) CreateImageLink(ctx context.Context, id ResourceID, body Create
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
-func (c *Client) CreateImageVariantsWithBody(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) CreateImageVariantsWithBody(ctx context.Context, id ImageID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateImageVariantsRequestWithBody(c.Server, id, contentType, body)
 	if err != nil {
 		return nil, err
@@ -3167,7 +3176,7 @@ func (c *Client) CreateImageVariantsWithBody(ctx context.Context, id ResourceID,
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
-func (c *Client) CreateImageVariants(ctx context.Context, id ResourceID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+func (c *Client) CreateImageVariants(ctx context.Context, id ImageID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCreateImageVariantsRequest(c.Server, id, body)
 	if err != nil {
 		return nil, err
@@ -3513,10 +3522,11 @@ func (c *Client) GetHealth(ctx context.Context, reqEditors ...RequestEditorFn) (
 
 // GetFile Get a picture
 //
-// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
-// the format: that of the original gives the original to the byte, another one the same picture in that format
-// (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
-// they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
+// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is
+// the picture's id and an extension, and the extension is the format: that of the original gives the original to
+// the byte, another one the same picture in that format (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by
+// `Accept`: AVIF or WebP where the client takes them and they are smaller, else the original or, of a HEIC or TIFF,
+// a JPEG or PNG.
 //
 // The query shapes it, in this order: `page`, `crop`, `rotate`, `flip`, then `w` and `h` times `dpr` by `fit`, then
 // `blur` and `background`. A variant is sRGB, upright, without metadata, and never enlarged unless `enlarge` says
@@ -4547,7 +4557,7 @@ func NewBulkUpdateImagesRequestWithBody(server string, params *BulkUpdateImagesP
 }
 
 // NewDeleteImageRequest constructs an http.Request for the DeleteImage method
-func NewDeleteImageRequest(server string, id ResourceID, params *DeleteImageParams) (*http.Request, error) {
+func NewDeleteImageRequest(server string, id ImageID, params *DeleteImageParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4596,7 +4606,7 @@ func NewDeleteImageRequest(server string, id ResourceID, params *DeleteImagePara
 }
 
 // NewGetImageRequest constructs an http.Request for the GetImage method
-func NewGetImageRequest(server string, id ResourceID, params *GetImageParams) (*http.Request, error) {
+func NewGetImageRequest(server string, id ImageID, params *GetImageParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4645,7 +4655,7 @@ func NewGetImageRequest(server string, id ResourceID, params *GetImageParams) (*
 }
 
 // NewUpdateImageRequest calls the generic UpdateImage builder with application/json body
-func NewUpdateImageRequest(server string, id ResourceID, params *UpdateImageParams, body UpdateImageJSONRequestBody) (*http.Request, error) {
+func NewUpdateImageRequest(server string, id ImageID, params *UpdateImageParams, body UpdateImageJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -4656,7 +4666,7 @@ func NewUpdateImageRequest(server string, id ResourceID, params *UpdateImagePara
 }
 
 // NewUpdateImageRequestWithApplicationMergePatchPlusJSONBody calls the generic UpdateImage builder with application/merge-patch+json body
-func NewUpdateImageRequestWithApplicationMergePatchPlusJSONBody(server string, id ResourceID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
+func NewUpdateImageRequestWithApplicationMergePatchPlusJSONBody(server string, id ImageID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -4667,7 +4677,7 @@ func NewUpdateImageRequestWithApplicationMergePatchPlusJSONBody(server string, i
 }
 
 // NewUpdateImageRequestWithBody constructs an http.Request for the UpdateImage method, with any body, and a specified content type
-func NewUpdateImageRequestWithBody(server string, id ResourceID, params *UpdateImageParams, contentType string, body io.Reader) (*http.Request, error) {
+func NewUpdateImageRequestWithBody(server string, id ImageID, params *UpdateImageParams, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4718,7 +4728,7 @@ func NewUpdateImageRequestWithBody(server string, id ResourceID, params *UpdateI
 }
 
 // NewCreateImageLinkRequest calls the generic CreateImageLink builder with application/json body
-func NewCreateImageLinkRequest(server string, id ResourceID, body CreateImageLinkJSONRequestBody) (*http.Request, error) {
+func NewCreateImageLinkRequest(server string, id ImageID, body CreateImageLinkJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -4729,7 +4739,7 @@ func NewCreateImageLinkRequest(server string, id ResourceID, body CreateImageLin
 }
 
 // NewCreateImageLinkRequestWithBody constructs an http.Request for the CreateImageLink method, with any body, and a specified content type
-func NewCreateImageLinkRequestWithBody(server string, id ResourceID, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateImageLinkRequestWithBody(server string, id ImageID, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4765,7 +4775,7 @@ func NewCreateImageLinkRequestWithBody(server string, id ResourceID, contentType
 }
 
 // NewCreateImageVariantsRequest calls the generic CreateImageVariants builder with application/json body
-func NewCreateImageVariantsRequest(server string, id ResourceID, body CreateImageVariantsJSONRequestBody) (*http.Request, error) {
+func NewCreateImageVariantsRequest(server string, id ImageID, body CreateImageVariantsJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
 	buf, err := json.Marshal(body)
 	if err != nil {
@@ -4776,7 +4786,7 @@ func NewCreateImageVariantsRequest(server string, id ResourceID, body CreateImag
 }
 
 // NewCreateImageVariantsRequestWithBody constructs an http.Request for the CreateImageVariants method, with any body, and a specified content type
-func NewCreateImageVariantsRequestWithBody(server string, id ResourceID, contentType string, body io.Reader) (*http.Request, error) {
+func NewCreateImageVariantsRequestWithBody(server string, id ImageID, contentType string, body io.Reader) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -6096,10 +6106,12 @@ type ClientWithResponsesInterface interface {
 
 	// BulkUpdateImagesWithBodyWithResponse Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
-	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
-	// that the pictures are no longer there.
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is.
+	// One that is not there (or is not one's own) does not keep the others from being done. An API key needs
+	// `images:delete` to delete and `images:write` to change the visibility.
+	//
+	// With an `Idempotency-Key` whoever lost the reply gets it again, instead of hearing that the pictures are no
+	// longer there.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6108,10 +6120,12 @@ type ClientWithResponsesInterface interface {
 
 	// BulkUpdateImagesWithResponse Delete many pictures, or change their visibility
 	//
-	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
-	// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-	// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
-	// that the pictures are no longer there.
+	// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is.
+	// One that is not there (or is not one's own) does not keep the others from being done. An API key needs
+	// `images:delete` to delete and `images:write` to change the visibility.
+	//
+	// With an `Idempotency-Key` whoever lost the reply gets it again, instead of hearing that the pictures are no
+	// longer there.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6126,7 +6140,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /api/v1/images/{id} (the `DeleteImage` operationId).
-	DeleteImageWithResponse(ctx context.Context, id ResourceID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*DeleteImageResponse, error)
+	DeleteImageWithResponse(ctx context.Context, id ImageID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*DeleteImageResponse, error)
 
 	// GetImageWithResponse Show a picture's data
 	//
@@ -6137,7 +6151,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /api/v1/images/{id} (the `GetImage` operationId).
-	GetImageWithResponse(ctx context.Context, id ResourceID, params *GetImageParams, reqEditors ...RequestEditorFn) (*GetImageResponse, error)
+	GetImageWithResponse(ctx context.Context, id ImageID, params *GetImageParams, reqEditors ...RequestEditorFn) (*GetImageResponse, error)
 
 	// UpdateImageWithBodyWithResponse Change a picture's data
 	//
@@ -6148,7 +6162,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-	UpdateImageWithBodyWithResponse(ctx context.Context, id ResourceID, params *UpdateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error)
+	UpdateImageWithBodyWithResponse(ctx context.Context, id ImageID, params *UpdateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error)
 
 	// UpdateImageWithResponse Change a picture's data
 	//
@@ -6159,7 +6173,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-	UpdateImageWithResponse(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error)
+	UpdateImageWithResponse(ctx context.Context, id ImageID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error)
 
 	// UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse Change a picture's data
 	//
@@ -6170,7 +6184,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-	UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error)
+	UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ImageID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error)
 
 	// CreateImageLinkWithBodyWithResponse Get a link that opens a picture for a while
 	//
@@ -6181,7 +6195,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
-	CreateImageLinkWithBodyWithResponse(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error)
+	CreateImageLinkWithBodyWithResponse(ctx context.Context, id ImageID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error)
 
 	// CreateImageLinkWithResponse Get a link that opens a picture for a while
 	//
@@ -6192,7 +6206,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
-	CreateImageLinkWithResponse(ctx context.Context, id ResourceID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error)
+	CreateImageLinkWithResponse(ctx context.Context, id ImageID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error)
 
 	// CreateImageVariantsWithBodyWithResponse Get links to a picture's variants
 	//
@@ -6211,7 +6225,7 @@ type ClientWithResponsesInterface interface {
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
-	CreateImageVariantsWithBodyWithResponse(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error)
+	CreateImageVariantsWithBodyWithResponse(ctx context.Context, id ImageID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error)
 
 	// CreateImageVariantsWithResponse Get links to a picture's variants
 	//
@@ -6230,7 +6244,7 @@ type ClientWithResponsesInterface interface {
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
-	CreateImageVariantsWithResponse(ctx context.Context, id ResourceID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error)
+	CreateImageVariantsWithResponse(ctx context.Context, id ImageID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error)
 
 	// GetInstanceWithResponse What this instance allows
 	//
@@ -6424,10 +6438,11 @@ type ClientWithResponsesInterface interface {
 
 	// GetFileWithResponse Get a picture
 	//
-	// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
-	// the format: that of the original gives the original to the byte, another one the same picture in that format
-	// (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
-	// they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
+	// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is
+	// the picture's id and an extension, and the extension is the format: that of the original gives the original to
+	// the byte, another one the same picture in that format (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by
+	// `Accept`: AVIF or WebP where the client takes them and they are smaller, else the original or, of a HEIC or TIFF,
+	// a JPEG or PNG.
 	//
 	// The query shapes it, in this order: `page`, `crop`, `rotate`, `flip`, then `w` and `h` times `dpr` by `fit`, then
 	// `blur` and `background`. A variant is sRGB, upright, without metadata, and never enlarged unless `enlarge` says
@@ -14292,10 +14307,12 @@ func (c *ClientWithResponses) UploadImageWithBodyWithResponse(ctx context.Contex
 
 // BulkUpdateImagesWithBodyWithResponse Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
-// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
-// that the pictures are no longer there.
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is.
+// One that is not there (or is not one's own) does not keep the others from being done. An API key needs
+// `images:delete` to delete and `images:write` to change the visibility.
+//
+// With an `Idempotency-Key` whoever lost the reply gets it again, instead of hearing that the pictures are no
+// longer there.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14310,10 +14327,12 @@ func (c *ClientWithResponses) BulkUpdateImagesWithBodyWithResponse(ctx context.C
 
 // BulkUpdateImagesWithResponse Delete many pictures, or change their visibility
 //
-// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is. One
-// that is not there (or is not one's own) does not keep the others from being done. An API key needs `images:delete` to delete and
-// `images:write` to change the visibility. With an `Idempotency-Key` who lost the reply gets it again, instead of hearing
-// that the pictures are no longer there.
+// Does one thing to up to 100 of one's own pictures, and says for each what came of it, in a 200 whatever that is.
+// One that is not there (or is not one's own) does not keep the others from being done. An API key needs
+// `images:delete` to delete and `images:write` to change the visibility.
+//
+// With an `Idempotency-Key` whoever lost the reply gets it again, instead of hearing that the pictures are no
+// longer there.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -14334,7 +14353,7 @@ func (c *ClientWithResponses) BulkUpdateImagesWithResponse(ctx context.Context, 
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /api/v1/images/{id} (the `DeleteImage` operationId).
-func (c *ClientWithResponses) DeleteImageWithResponse(ctx context.Context, id ResourceID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*DeleteImageResponse, error) {
+func (c *ClientWithResponses) DeleteImageWithResponse(ctx context.Context, id ImageID, params *DeleteImageParams, reqEditors ...RequestEditorFn) (*DeleteImageResponse, error) {
 	rsp, err := c.DeleteImage(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -14351,7 +14370,7 @@ func (c *ClientWithResponses) DeleteImageWithResponse(ctx context.Context, id Re
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /api/v1/images/{id} (the `GetImage` operationId).
-func (c *ClientWithResponses) GetImageWithResponse(ctx context.Context, id ResourceID, params *GetImageParams, reqEditors ...RequestEditorFn) (*GetImageResponse, error) {
+func (c *ClientWithResponses) GetImageWithResponse(ctx context.Context, id ImageID, params *GetImageParams, reqEditors ...RequestEditorFn) (*GetImageResponse, error) {
 	rsp, err := c.GetImage(ctx, id, params, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -14368,7 +14387,7 @@ func (c *ClientWithResponses) GetImageWithResponse(ctx context.Context, id Resou
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-func (c *ClientWithResponses) UpdateImageWithBodyWithResponse(ctx context.Context, id ResourceID, params *UpdateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error) {
+func (c *ClientWithResponses) UpdateImageWithBodyWithResponse(ctx context.Context, id ImageID, params *UpdateImageParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error) {
 	rsp, err := c.UpdateImageWithBody(ctx, id, params, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -14385,7 +14404,7 @@ func (c *ClientWithResponses) UpdateImageWithBodyWithResponse(ctx context.Contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-func (c *ClientWithResponses) UpdateImageWithResponse(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error) {
+func (c *ClientWithResponses) UpdateImageWithResponse(ctx context.Context, id ImageID, params *UpdateImageParams, body UpdateImageJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error) {
 	rsp, err := c.UpdateImage(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -14402,7 +14421,7 @@ func (c *ClientWithResponses) UpdateImageWithResponse(ctx context.Context, id Re
 // Takes a body of the `application/merge-patch+json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /api/v1/images/{id} (the `UpdateImage` operationId).
-func (c *ClientWithResponses) UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ResourceID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error) {
+func (c *ClientWithResponses) UpdateImageWithApplicationMergePatchPlusJSONBodyWithResponse(ctx context.Context, id ImageID, params *UpdateImageParams, body UpdateImageApplicationMergePatchPlusJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateImageResponse, error) {
 	rsp, err := c.UpdateImageWithApplicationMergePatchPlusJSONBody(ctx, id, params, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -14419,7 +14438,7 @@ func (c *ClientWithResponses) UpdateImageWithApplicationMergePatchPlusJSONBodyWi
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
-func (c *ClientWithResponses) CreateImageLinkWithBodyWithResponse(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error) {
+func (c *ClientWithResponses) CreateImageLinkWithBodyWithResponse(ctx context.Context, id ImageID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error) {
 	rsp, err := c.CreateImageLinkWithBody(ctx, id, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -14436,7 +14455,7 @@ func (c *ClientWithResponses) CreateImageLinkWithBodyWithResponse(ctx context.Co
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/images/{id}/links (the `CreateImageLink` operationId).
-func (c *ClientWithResponses) CreateImageLinkWithResponse(ctx context.Context, id ResourceID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error) {
+func (c *ClientWithResponses) CreateImageLinkWithResponse(ctx context.Context, id ImageID, body CreateImageLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageLinkResponse, error) {
 	rsp, err := c.CreateImageLink(ctx, id, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -14461,7 +14480,7 @@ func (c *ClientWithResponses) CreateImageLinkWithResponse(ctx context.Context, i
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
-func (c *ClientWithResponses) CreateImageVariantsWithBodyWithResponse(ctx context.Context, id ResourceID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error) {
+func (c *ClientWithResponses) CreateImageVariantsWithBodyWithResponse(ctx context.Context, id ImageID, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error) {
 	rsp, err := c.CreateImageVariantsWithBody(ctx, id, contentType, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -14486,7 +14505,7 @@ func (c *ClientWithResponses) CreateImageVariantsWithBodyWithResponse(ctx contex
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /api/v1/images/{id}/variants (the `CreateImageVariants` operationId).
-func (c *ClientWithResponses) CreateImageVariantsWithResponse(ctx context.Context, id ResourceID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error) {
+func (c *ClientWithResponses) CreateImageVariantsWithResponse(ctx context.Context, id ImageID, body CreateImageVariantsJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateImageVariantsResponse, error) {
 	rsp, err := c.CreateImageVariants(ctx, id, body, reqEditors...)
 	if err != nil {
 		return nil, err
@@ -14782,10 +14801,11 @@ func (c *ClientWithResponses) GetHealthWithResponse(ctx context.Context, reqEdit
 
 // GetFileWithResponse Get a picture
 //
-// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is the picture's id and an extension, and the extension is
-// the format: that of the original gives the original to the byte, another one the same picture in that format
-// (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by `Accept`: AVIF or WebP where the client takes them and
-// they are smaller, else the original or, of a HEIC or TIFF, a JPEG or PNG.
+// The picture itself, for `<img>`, Markdown and whatever else shows pictures: always bytes, never a page. `file` is
+// the picture's id and an extension, and the extension is the format: that of the original gives the original to
+// the byte, another one the same picture in that format (JPEG, PNG, WebP, AVIF or GIF). The id alone chooses by
+// `Accept`: AVIF or WebP where the client takes them and they are smaller, else the original or, of a HEIC or TIFF,
+// a JPEG or PNG.
 //
 // The query shapes it, in this order: `page`, `crop`, `rotate`, `flip`, then `w` and `h` times `dpr` by `fit`, then
 // `blur` and `background`. A variant is sRGB, upright, without metadata, and never enlarged unless `enlarge` says

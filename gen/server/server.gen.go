@@ -549,13 +549,13 @@ type APIKey struct {
 	// Example: 2026-11-23T10:05:00Z
 	LastUsedAt nullable.Nullable[time.Time] `json:"last_used_at"`
 
-	// ExpiresAt When it stops to work; null for never.
+	// ExpiresAt When it stops working; null for never.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at"`
 }
 
 // APIKeyCreate A key to make.
 type APIKeyCreate struct {
-	// ExpiresAt When it stops to work, in the future; null or absent for never.
+	// ExpiresAt When it stops working, in the future; null or absent for never.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at,omitempty"`
 
 	// Name What it is for.
@@ -613,7 +613,7 @@ type APIKeyWithSecret struct {
 	// Example: 2026-11-23T10:05:00Z
 	LastUsedAt nullable.Nullable[time.Time] `json:"last_used_at"`
 
-	// ExpiresAt When it stops to work; null for never.
+	// ExpiresAt When it stops working; null for never.
 	ExpiresAt nullable.Nullable[time.Time] `json:"expires_at"`
 }
 
@@ -793,7 +793,7 @@ type FieldError struct {
 	// Example: limit
 	Parameter *string `json:"parameter,omitempty"`
 
-	// Code What is wrong; stable, and explained at `/problems/` and this code.
+	// Code What is wrong; stable, and explained at `/problems/{code}`.
 	//
 	// Example: maximum
 	Code string `json:"code"`
@@ -1553,13 +1553,13 @@ type IfMatch = string
 // IfNoneMatch defines model for IfNoneMatch.
 type IfNoneMatch = string
 
-// Limit defines model for Limit.
-type Limit = int32
-
-// ResourceID An opaque id.
+// ImageID An opaque id.
 //
 // Example: w7c2xq5kt3mza
-type ResourceID = ID
+type ImageID = ID
+
+// Limit defines model for Limit.
+type Limit = int32
 
 // SessionCursor defines model for SessionCursor.
 type SessionCursor = string
@@ -2006,19 +2006,19 @@ type ServerInterface interface {
 	BulkUpdateImages(ctx echo.Context, params BulkUpdateImagesParams) error
 	// DeleteImage Delete a picture
 	// (DELETE /api/v1/images/{id})
-	DeleteImage(ctx echo.Context, id ResourceID, params DeleteImageParams) error
+	DeleteImage(ctx echo.Context, id ImageID, params DeleteImageParams) error
 	// GetImage Show a picture's data
 	// (GET /api/v1/images/{id})
-	GetImage(ctx echo.Context, id ResourceID, params GetImageParams) error
+	GetImage(ctx echo.Context, id ImageID, params GetImageParams) error
 	// UpdateImage Change a picture's data
 	// (PATCH /api/v1/images/{id})
-	UpdateImage(ctx echo.Context, id ResourceID, params UpdateImageParams) error
+	UpdateImage(ctx echo.Context, id ImageID, params UpdateImageParams) error
 	// CreateImageLink Get a link that opens a picture for a while
 	// (POST /api/v1/images/{id}/links)
-	CreateImageLink(ctx echo.Context, id ResourceID) error
+	CreateImageLink(ctx echo.Context, id ImageID) error
 	// CreateImageVariants Get links to a picture's variants
 	// (POST /api/v1/images/{id}/variants)
-	CreateImageVariants(ctx echo.Context, id ResourceID) error
+	CreateImageVariants(ctx echo.Context, id ImageID) error
 	// GetInstance What this instance allows
 	// (GET /api/v1/instance)
 	GetInstance(ctx echo.Context, params GetInstanceParams) error
@@ -2552,7 +2552,7 @@ func (w *ServerInterfaceWrapper) BulkUpdateImages(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) DeleteImage(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ResourceID
+	var id ImageID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
@@ -2588,7 +2588,7 @@ func (w *ServerInterfaceWrapper) DeleteImage(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) GetImage(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ResourceID
+	var id ImageID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
@@ -2624,7 +2624,7 @@ func (w *ServerInterfaceWrapper) GetImage(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) UpdateImage(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ResourceID
+	var id ImageID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
@@ -2660,7 +2660,7 @@ func (w *ServerInterfaceWrapper) UpdateImage(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CreateImageLink(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ResourceID
+	var id ImageID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
@@ -2676,7 +2676,7 @@ func (w *ServerInterfaceWrapper) CreateImageLink(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) CreateImageVariants(ctx echo.Context) error {
 	var err error
 	// ------------- Path parameter "id" -------------
-	var id ResourceID
+	var id ImageID
 
 	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
 	if err != nil {
@@ -7123,7 +7123,7 @@ func (response BulkUpdateImagesdefaultApplicationProblemPlusJSONResponse) VisitB
 }
 
 type DeleteImageRequestObject struct {
-	ID     ResourceID `json:"id"`
+	ID     ImageID `json:"id"`
 	Params DeleteImageParams
 }
 
@@ -7390,7 +7390,7 @@ func (response DeleteImagedefaultApplicationProblemPlusJSONResponse) VisitDelete
 }
 
 type GetImageRequestObject struct {
-	ID     ResourceID `json:"id"`
+	ID     ImageID `json:"id"`
 	Params GetImageParams
 }
 
@@ -7636,7 +7636,7 @@ func (response GetImagedefaultApplicationProblemPlusJSONResponse) VisitGetImageR
 }
 
 type UpdateImageRequestObject struct {
-	ID     ResourceID `json:"id"`
+	ID     ImageID `json:"id"`
 	Params UpdateImageParams
 	Body   *UpdateImageApplicationMergePatchPlusJSONRequestBody
 }
@@ -7986,7 +7986,7 @@ func (response UpdateImagedefaultApplicationProblemPlusJSONResponse) VisitUpdate
 }
 
 type CreateImageLinkRequestObject struct {
-	ID   ResourceID `json:"id"`
+	ID   ImageID `json:"id"`
 	Body *CreateImageLinkJSONRequestBody
 }
 
@@ -8303,7 +8303,7 @@ func (response CreateImageLinkdefaultApplicationProblemPlusJSONResponse) VisitCr
 }
 
 type CreateImageVariantsRequestObject struct {
-	ID   ResourceID `json:"id"`
+	ID   ImageID `json:"id"`
 	Body *CreateImageVariantsJSONRequestBody
 }
 
@@ -14179,7 +14179,7 @@ func (sh *strictHandler) BulkUpdateImages(ctx echo.Context, params BulkUpdateIma
 }
 
 // DeleteImage operation middleware
-func (sh *strictHandler) DeleteImage(ctx echo.Context, id ResourceID, params DeleteImageParams) error {
+func (sh *strictHandler) DeleteImage(ctx echo.Context, id ImageID, params DeleteImageParams) error {
 	var request DeleteImageRequestObject
 
 	request.ID = id
@@ -14205,7 +14205,7 @@ func (sh *strictHandler) DeleteImage(ctx echo.Context, id ResourceID, params Del
 }
 
 // GetImage operation middleware
-func (sh *strictHandler) GetImage(ctx echo.Context, id ResourceID, params GetImageParams) error {
+func (sh *strictHandler) GetImage(ctx echo.Context, id ImageID, params GetImageParams) error {
 	var request GetImageRequestObject
 
 	request.ID = id
@@ -14231,7 +14231,7 @@ func (sh *strictHandler) GetImage(ctx echo.Context, id ResourceID, params GetIma
 }
 
 // UpdateImage operation middleware
-func (sh *strictHandler) UpdateImage(ctx echo.Context, id ResourceID, params UpdateImageParams) error {
+func (sh *strictHandler) UpdateImage(ctx echo.Context, id ImageID, params UpdateImageParams) error {
 	var request UpdateImageRequestObject
 
 	request.ID = id
@@ -14280,7 +14280,7 @@ func (sh *strictHandler) UpdateImage(ctx echo.Context, id ResourceID, params Upd
 }
 
 // CreateImageLink operation middleware
-func (sh *strictHandler) CreateImageLink(ctx echo.Context, id ResourceID) error {
+func (sh *strictHandler) CreateImageLink(ctx echo.Context, id ImageID) error {
 	var request CreateImageLinkRequestObject
 
 	request.ID = id
@@ -14328,7 +14328,7 @@ func (sh *strictHandler) CreateImageLink(ctx echo.Context, id ResourceID) error 
 }
 
 // CreateImageVariants operation middleware
-func (sh *strictHandler) CreateImageVariants(ctx echo.Context, id ResourceID) error {
+func (sh *strictHandler) CreateImageVariants(ctx echo.Context, id ImageID) error {
 	var request CreateImageVariantsRequestObject
 
 	request.ID = id

@@ -59,6 +59,7 @@ func TestImportsRunOneWay(t *testing.T) {
 		"internal/bench":      {echo, server},
 		"internal/testdb":     append(adapters[:1:1], above...),
 		"internal/devtest":    {module},
+		"internal/served":     {module, echo, pgx, server, kin},
 		"internal/clienttest": append(adapters[:len(adapters):len(adapters)], append(above, echo, pgx, server, kin)...),
 	}
 	// What is counted and traced is told without these. Only the driver's own hook can see the statements.

@@ -9,56 +9,43 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
-	"os/exec"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"github.com/kadr-app/kadr/internal/served"
 )
 
 // window is how much of a request the kernel takes in before somebody reads it, in bytes: far less than a photograph.
 const window = 64 << 10
 
-// instance is the program, running, with everything it needs in one folder, and a witness before it.
+// instance is the program, running, and a witness before it.
 type instance struct {
 	url     string // the witness's
-	kadr    string
-	env     []string
-	server  *exec.Cmd
+	program *served.Program
 	proxy   *http.Server
 	witness atomic.Pointer[witness]
 }
 
 func start(ctx context.Context, kadr, data string) (*instance, error) {
-	in := &instance{kadr: kadr}
+	address, err := served.FreeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	in.url = "http://" + l.Addr().String()
-	address, err := freeAddress(ctx)
-	if err != nil {
-		return nil, err
-	}
-	in.env = append(environ(), "KADR_LISTEN="+address, "KADR_PUBLIC_URL="+in.url, "KADR_DATA_DIR="+data, "KADR_LOG_LEVEL=warn")
-	in.server = exec.Command(kadr, "serve")
-	in.server.Env, in.server.Stderr = in.env, os.Stderr
-	if err := in.server.Start(); err != nil {
-		return nil, err
+	in := &instance{url: "http://" + l.Addr().String()}
+	if in.program, err = served.Start(ctx, kadr, address, data, os.Stderr, "KADR_PUBLIC_URL="+in.url); err != nil {
+		return nil, errors.Join(err, l.Close())
 	}
 	in.proxy = in.newProxy(&url.URL{Scheme: "http", Host: address})
 	go func() { _ = in.proxy.Serve(l) }()
-	if err := ready(ctx, in.url+"/readyz"); err != nil {
-		return nil, errors.Join(err, in.stop())
-	}
 	return in, nil
 }
 
-func (in *instance) stop() error {
-	err := in.proxy.Close()
-	_ = in.server.Process.Signal(syscall.SIGTERM)
-	return errors.Join(err, in.server.Wait())
-}
+func (in *instance) stop() error { return errors.Join(in.proxy.Close(), in.program.Stop()) }
 
 // watched lets a witness see all requests from now on.
 func (in *instance) watched(w *witness) { in.witness.Store(w) }
@@ -93,14 +80,12 @@ func (in *instance) newProxy(to *url.URL) *http.Server {
 
 // holds says what of the accounts and pictures is not as the stories leave it.
 func (in *instance) holds(ctx context.Context, told []*story, size int64) error {
-	cmd := exec.CommandContext(ctx, in.kadr, "admin", "list")
-	cmd.Env, cmd.Stderr = in.env, os.Stderr
-	list, err := cmd.Output()
+	list, err := in.program.Run(ctx, "admin", "list")
 	if err != nil {
 		return fmt.Errorf("list the accounts: %w", err)
 	}
 	rows := map[string]string{}
-	for _, row := range strings.Split(strings.TrimSpace(string(list)), "\n")[1:] {
+	for _, row := range strings.Split(strings.TrimSpace(list), "\n")[1:] {
 		fields := strings.Fields(row)
 		rows[fields[0]] = strings.Join(fields[2:4], " pictures of bytes ")
 	}
@@ -115,31 +100,4 @@ func (in *instance) holds(ctx context.Context, told []*story, size int64) error 
 		errs = append(errs, fmt.Errorf("accounts that nobody was to make: %v", rows))
 	}
 	return errors.Join(errs...)
-}
-
-func freeAddress(ctx context.Context) (string, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
-}
-
-// ready waits until an address answers well.
-func ready(ctx context.Context, address string) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	for ; ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
-		if err != nil {
-			return err
-		}
-		if res, err := http.DefaultClient.Do(req); err == nil {
-			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-	}
-	return errors.New("the server does not get ready")
 }

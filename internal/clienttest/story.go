@@ -10,9 +10,10 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
+
+	"github.com/kadr-app/kadr/internal/served"
 )
 
 // transcript is what each story prints.
@@ -86,16 +87,11 @@ func (s *story) tell(ctx context.Context, in *instance, photo string, whole []by
 func (s *story) script(ctx context.Context, name string, settings ...string) (said, complaints string, err error) {
 	var out, complained bytes.Buffer
 	cmd := exec.CommandContext(ctx, filepath.Join(s.folder, name))
-	cmd.Env = append(environ(), settings...)
+	cmd.Env = append(served.Environ(), settings...)
 	cmd.Stdout, cmd.Stderr = &out, &complained
 	cmd.WaitDelay = time.Second // for what it started
 	err = cmd.Run()
 	return out.String(), complained.String(), err
-}
-
-// environ is this process's without Kadr's settings.
-func environ() []string {
-	return slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "KADR_") })
 }
 
 // linesOf counts the lines of the story's source, which is called story whatever its language calls its files. Empty ones

@@ -1,8 +1,6 @@
 package httpapi_test
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"io"
 	"strings"
 	"testing"
@@ -47,16 +45,6 @@ func TestUploadInPartsRefused(t *testing.T) {
 			}
 		}
 	})
-	t.Run("somebody else's", func(t *testing.T) {
-		t.Parallel()
-		c, other := in.person(t), in.person(t)
-		id := c.arrived(pngOf("mine", 9, 9))
-		other.get("/api/v1/uploads/"+id).problem(404, "upload_not_found")
-		other.part(id, 0, []byte("x")).problem(404, "upload_not_found")
-		other.complete(id, object{}).problem(404, "upload_not_found")
-		other.do("DELETE", "/api/v1/uploads/"+id, nil).problem(404, "upload_not_found")
-		c.complete(id, object{}).want(201)
-	})
 	t.Run("expired", func(t *testing.T) {
 		t.Parallel()
 		c := in.person(t)
@@ -83,14 +71,11 @@ func TestUploadInPartsRefused(t *testing.T) {
 	t.Run("digests", func(t *testing.T) {
 		t.Parallel()
 		c, file := in.person(t), pngOf("digests", 30, 30)
-		digest := func(b []byte) string {
-			sum := sha256.Sum256(b)
-			return "Content-Digest: sha-256=:" + base64.StdEncoding.EncodeToString(sum[:]) + ":"
-		}
+		const name = "Content-Digest: "
 		up := c.begin(len(file), "")
-		c.part(up.ID, 0, file[:50], digest(file[:50])).want(200)
-		c.part(up.ID, 50, file[49:99], digest(file[50:100])).problem(422, "content_digest_mismatch")
-		c.part(up.ID, 50, file[50:], digest(file[50:])).want(200)
+		c.part(up.ID, 0, file[:50], name+digest(file[:50])).want(200)
+		c.part(up.ID, 50, file[49:99], name+digest(file[50:100])).problem(422, "content_digest_mismatch")
+		c.part(up.ID, 50, file[50:], name+digest(file[50:])).want(200)
 		c.part(up.ID, len(file), nil, "Content-Digest: nonsense").problem(400, "invalid_content_digest")
 		c.complete(up.ID, object{}).want(201)
 	})

@@ -172,10 +172,9 @@ func rights(t *testing.T) (all []right) {
 	return all
 }
 
-// things makes what a line is about.
+// thing makes what a line is about.
 func (c *client) thing(about, kind string) (id string) {
 	c.t.Helper()
-	var made struct{ ID string }
 	switch about {
 	case "picture":
 		visibility := strings.Replace(kind, "deleted", "public", 1)
@@ -184,14 +183,14 @@ func (c *client) thing(about, kind string) (id string) {
 			c.do("DELETE", "/api/v1/images/"+id, nil).want(204)
 		}
 		return id
-	case "upload", "whole":
-		file := pngOf(token.ID(), 20, 20)
-		c.do("POST", "/api/v1/uploads", object{"size": len(file)}).want(201).into(&made)
-		if about == "whole" {
-			c.do("PATCH", "/api/v1/uploads/"+made.ID, file, "Upload-Offset: 0", "Content-Type: application/octet-stream").want(200)
-		}
+	case "upload":
+		id = c.begin(1000, "").ID
+	case "whole":
+		id = c.arrived(pngOf(token.ID(), 20, 20))
 	case "key":
+		var made struct{ ID string }
 		c.do("POST", "/api/v1/api-keys", object{"name": "x", "scopes": []string{"images:read"}}).want(201).into(&made)
+		id = made.ID
 	case "session":
 		c.browser()
 		var list struct {
@@ -203,11 +202,11 @@ func (c *client) thing(about, kind string) (id string) {
 		c.get("/api/v1/sessions").want(200).into(&list)
 		for _, s := range list.Items {
 			if !s.Current {
-				made.ID = s.ID
+				id = s.ID
 			}
 		}
 	}
-	return made.ID
+	return id
 }
 
 // ask does what a line says, to a thing of its owner's. Of a key with one scope it asks what that is for.

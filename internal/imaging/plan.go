@@ -96,7 +96,7 @@ func (request wireRequest) recipe(info Info, o wireOutput) (recipe, error) {
 	switch {
 	case request.Operation == opIngest:
 	case o.Page > info.Frames:
-		return r, apperr.Newf(ErrNoPage.Kind, ErrNoPage.Code, "The picture has %d frames.", info.Frames).At(ErrNoPage.Field)
+		return r, apperr.Newf(ErrNoPage.Kind, ErrNoPage.Code, "The last frame is number %d.", info.Frames).At(ErrNoPage.Field)
 	case o.Page > 0:
 		r.frame = o.Page - 1
 	case t.animated:

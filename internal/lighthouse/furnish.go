@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -95,23 +94,4 @@ func (m member) send(ctx context.Context, method, path, contentType string, body
 		err = fmt.Errorf("%s %s: %d: %s", method, path, res.StatusCode, reply)
 	}
 	return reply, err
-}
-
-// ready waits until an address answers well.
-func ready(ctx context.Context, address string) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	for ; ctx.Err() == nil; time.Sleep(50 * time.Millisecond) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
-		if err != nil {
-			return err
-		}
-		if res, err := http.DefaultClient.Do(req); err == nil {
-			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-	}
-	return errors.New("the server does not get ready")
 }

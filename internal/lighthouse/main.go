@@ -8,16 +8,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"text/tabwriter"
 
 	"github.com/kadr-app/kadr/internal/nginxtest"
+	"github.com/kadr-app/kadr/internal/served"
 )
 
 // goals are the least that each page must have.
@@ -66,7 +64,7 @@ func (m measurement) run(ctx context.Context) (met bool, err error) {
 	if err := nginxtest.Pages(ctx, dir); err != nil {
 		return false, err
 	}
-	address, err := freeAddress(ctx)
+	address, err := served.FreeAddress(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -79,48 +77,17 @@ func (m measurement) run(ctx context.Context) (met bool, err error) {
 		return false, err
 	}
 	defer func() { err = errors.Join(err, gateway.Stop()) }()
-	stop, err := m.serve(ctx, address, gateway.URL, data)
+	program, err := served.Start(ctx, m.kadr, address, data, os.Stderr, "KADR_PUBLIC_URL="+gateway.URL, "KADR_DELIVERY=accel",
+		"KADR_TRUSTED_PROXIES=127.0.0.0/8")
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = errors.Join(err, stop()) }()
+	defer func() { err = errors.Join(err, program.Stop()) }()
 	visits, err := furnish(ctx, gateway.URL)
 	if err != nil {
 		return false, err
 	}
 	return m.measure(ctx, visits)
-}
-
-// serve starts the program with a private database, and returns how to end it.
-func (m measurement) serve(ctx context.Context, address, public, data string) (stop func() error, err error) {
-	cmd := exec.Command(m.kadr, "serve")
-	for _, e := range os.Environ() {
-		if !strings.HasPrefix(e, "KADR_") {
-			cmd.Env = append(cmd.Env, e)
-		}
-	}
-	cmd.Env = append(cmd.Env, "KADR_LISTEN="+address, "KADR_PUBLIC_URL="+public, "KADR_DATA_DIR="+data, "KADR_DELIVERY=accel",
-		"KADR_TRUSTED_PROXIES=127.0.0.0/8", "KADR_LOG_LEVEL=warn")
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	stop = func() error {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		return cmd.Wait()
-	}
-	if err := ready(ctx, "http://"+address+"/readyz"); err != nil {
-		return nil, errors.Join(err, stop())
-	}
-	return stop, nil
-}
-
-func freeAddress(ctx context.Context) (string, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
 
 // measure visits all pages and prints the table.

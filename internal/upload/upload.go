@@ -30,7 +30,7 @@ var (
 		"The account's unfinished uploads leave no room for another. Complete or delete one, or wait until one expires.")
 	// ErrChanged (PreconditionFailed) says that an upload is not as its sender thinks.
 	ErrChanged = apperr.New(apperr.PreconditionFailed, "precondition_failed",
-		"It was changed in the meantime. Look at it again and repeat the change.")
+		"It was changed in the meantime. Read it again and repeat the change.")
 	// ErrOffset (Conflict) says that an upload is not where its sender thinks.
 	ErrOffset = apperr.New(apperr.Conflict, "upload_offset_mismatch", "The upload goes on at another offset; see Upload-Offset.")
 	// ErrTooLarge (TooLarge) says that more bytes came than were announced.

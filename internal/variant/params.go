@@ -234,7 +234,7 @@ func (p Params) Shape(src Source, f imaging.Format) (Shape, error) {
 	width, height := shape.Size(src.Width, src.Height, f)
 	switch {
 	case p.Page > src.Frames:
-		return Shape{}, fault("page", fmt.Sprintf("The picture has %d frames.", src.Frames))
+		return Shape{}, fault("page", fmt.Sprintf("The last frame is number %d.", src.Frames))
 	case p.Crop.X >= src.Width && p.Crop.X > 0, p.Crop.Y >= src.Height && p.Crop.Y > 0:
 		return Shape{}, fault("crop", fmt.Sprintf("This lies outside of the picture, which has %d × %d pixels.", src.Width, src.Height))
 	case int64(width)*int64(height) > max(MaxResultPixels, int64(src.Width)*int64(src.Height)):
