@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/kadr-app/kadr/internal/imaging/imagetest"
+	"github.com/kadr-app/kadr/internal/served"
 )
 
 func main() {
@@ -66,11 +67,22 @@ func (r *run) run(ctx context.Context) (held bool, err error) {
 	if err := paint(r.pictures); err != nil {
 		return false, err
 	}
-	stop, err := r.serve(ctx, filepath.Join(dir, "data"))
+	address, err := served.FreeAddress(ctx)
 	if err != nil {
 		return false, err
 	}
-	defer func() { err = errors.Join(err, stop()) }()
+	r.url = "http://" + address
+	log, err := os.Create(filepath.Join(r.out, "server.log"))
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+	// The limits by address don't matter: every request names an address of its own (X-Forwarded-For), which is believed.
+	program, err := served.Start(ctx, r.kadr, address, filepath.Join(dir, "data"), log, "KADR_PUBLIC_URL="+r.url, "KADR_TRUSTED_PROXIES=127.0.0.0/8")
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, program.Stop()) }()
 	visits, err := r.visit(ctx)
 	if err != nil {
 		return false, err
