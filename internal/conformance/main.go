@@ -29,7 +29,7 @@ func main() {
 	flag.StringVar(&r.out, "out", "build/contract", "folder for what each visitor met, and for the server's log")
 	flag.IntVar(&r.examples, "examples", 0, "drawn requests for each operation, and sequences of requests; 0: as schemathesis.toml says")
 	flag.IntVar(&r.jobs, "jobs", 2, "visitors at a time")
-	flag.IntVar(&r.seed, "seed", 1, "what the drawing begins with; the same draws the same")
+	flag.IntVar(&r.seed, "seed", 1, "what the drawing begins with")
 	flag.Parse()
 	r.visitors, r.args = strings.Split(*visitors, ","), flag.Args()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
